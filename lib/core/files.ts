@@ -1,0 +1,45 @@
+/** Writing files so that nothing is ever half-written: a temporary name beside the target, synced, then renamed. */
+import { randomBytes } from "node:crypto";
+import { mkdir, open, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { sinoError } from "./errors.ts";
+
+const reasons: Record<string, string> = {
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "the file system is read-only",
+  ENOENT: "no such file or folder",
+  ENOTDIR: "a part of the path is not a folder",
+  EISDIR: "it is a folder",
+  EEXIST: "it already exists",
+  EMFILE: "too many open files",
+};
+
+/** Turns a file system error into a SinogramError that names the path and the reason. */
+export function ioError(action: string, path: string, cause: unknown): Error {
+  const system = cause as NodeJS.ErrnoException;
+  if (!system?.syscall && !(system?.code && system.code in reasons)) return cause as Error;
+  const reason = reasons[system.code ?? ""] ?? system.message;
+  return sinoError("ERR_SINO_IO", `Cannot ${action} ${path}: ${reason}.`, { cause, details: { path, errno: system.code } });
+}
+
+/** Writes `chunks` to `path` atomically, making its folder when needed. Throws ERR_SINO_IO; leaves nothing behind then. */
+export async function writeFileAtomic(path: string, ...chunks: (Uint8Array | string)[]): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(temporary, "wx");
+    try {
+      for (const chunk of chunks) await file.appendFile(chunk);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw ioError("write", path, error);
+  }
+}
