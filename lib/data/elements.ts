@@ -169,3 +169,25 @@ export function unpackSamples(bytes: Uint8Array, bits: 1 | 2 | 4, width: number,
     }
   return out;
 }
+
+/** Whole numbers plus an offset; the caller knows that they fit. */
+export function offsetToInt16(data: ArrayLike["data"], offset: number): Int16Array<ArrayBuffer> {
+  const out = new Int16Array(data.length);
+  for (let i = 0; i < data.length; i++) out[i] = data[i]! + offset;
+  return out;
+}
+
+/** Rounded values plus an offset as uint16. Throws ERR_SINO_OUT_OF_RANGE for what does not fit, NaN included. */
+export function offsetToUint16(data: TypedArray, offset: number): Uint16Array<ArrayBuffer> {
+  const out = new Uint16Array(data.length);
+  for (let i = 0; i < data.length; i++) {
+    const value = Math.round(data[i]!) + offset;
+    if (!(value >= 0 && value <= 65535))
+      throw sinoError(
+        "ERR_SINO_OUT_OF_RANGE",
+        `Expected values of ${-offset} to ${65535 - offset} but element ${i} is ${data[i]}.`,
+      );
+    out[i] = value;
+  }
+  return out;
+}
