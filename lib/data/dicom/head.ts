@@ -71,7 +71,7 @@ export function readHead(file: string): SliceHead | undefined {
 }
 
 function readOpenHead(file: string, descriptor: number): SliceHead | undefined {
-  const got = readSync(descriptor, scratch, 0, firstRead, 0);
+  const got = readSync(descriptor, scratch, 0, scratch.length, 0);
   if (!isDicom(scratch.subarray(0, got))) return undefined;
   const { size } = fstatSync(descriptor);
   let bytes = scratch.subarray(0, got);
@@ -85,7 +85,7 @@ function readOpenHead(file: string, descriptor: number): SliceHead | undefined {
     if (read < wanted)
       throw formatError(file, `the file became shorter while it was read (${read} of ${wanted} bytes).`);
     bytes = grown;
-    if (wanted <= 1 << 20) scratch = grown;
+    if (wanted <= 1 << 18) scratch = grown; // neighbours will have as long a head
   }
 }
 

@@ -34,11 +34,8 @@ export function parse(file: string, bytes: Buffer, options: ParseOptions = {}): 
   try {
     dataSet = dicomParser.parseDicom(bytes, {
       ...(whole ? {} : { untilTag: tags.pixelData }),
-      ...(vrOf ? { vrCallback: vrOf as (tag: string) => void } : {}),
-      inflater: ((all: Buffer, position: number) => inflate(all, position, partial)) as (
-        a: Uint8Array,
-        p: number,
-      ) => void,
+      ...(vrOf ? { vrCallback: vrOf } : {}),
+      inflater: (all, position) => inflate(all as Buffer, position, partial),
     });
   } catch (error) {
     if (partial) return undefined;

@@ -1,0 +1,133 @@
+/** A few threads that decode compressed slices; started with the first one, ended with the series. */
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import { sinoError } from "../../core/errors.ts";
+import type { DecodeReply, DecodeTask } from "./codec-worker.ts";
+import { formatError } from "./failures.ts";
+import type { CtSlice } from "./slice.ts";
+
+interface Job {
+  readonly slice: CtSlice;
+  readonly resolve: (pixels: Uint8Array) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  job: Job | undefined;
+  timer: NodeJS.Timeout | undefined;
+}
+
+const mostThreads = 8;
+/** A damaged stream must not hang a decoder for ever. */
+const sliceTimeoutMs = 60_000;
+const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+
+export class CodecPool {
+  #threads: Thread[] = [];
+  #waiting: Job[] = [];
+  #limit: number;
+  #isClosed = false;
+
+  /** At most `threads` decode at a time; default one per core, 8 at most. */
+  constructor(threads = Math.min(mostThreads, availableParallelism())) {
+    this.#limit = Math.max(1, threads);
+  }
+
+  /**
+   * Stored pixels of a compressed slice, little-endian, in a buffer of their own. Rejects with ERR_SINO_IO_FORMAT where the
+   * stream is damaged, with ERR_SINO_UNSUPPORTED where dcmjs-codecs is not installed.
+   */
+  decode(slice: CtSlice): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ slice, resolve, reject });
+      this.#next();
+    });
+  }
+
+  /** Ends the threads; what is still waiting is rejected. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const threads = this.#threads.splice(0);
+    const ended = sinoError("ERR_SINO_DISPOSED", "The decoder was closed before the slice was decoded.");
+    for (const job of this.#waiting.splice(0)) job.reject(ended);
+    for (const thread of threads) this.#take(thread)?.reject(ended);
+    await Promise.all(threads.map((thread) => thread.worker.terminate()));
+  }
+
+  #next(): void {
+    while (this.#waiting.length > 0 && !this.#isClosed) {
+      const thread = this.#threads.find((t) => !t.job) ?? this.#start();
+      if (!thread) return;
+      const job = this.#waiting.shift()!;
+      const { slice } = job;
+      thread.job = job;
+      thread.timer = setTimeout(
+        () => this.#lose(thread, `decoding took longer than ${sliceTimeoutMs / 1000} s`),
+        sliceTimeoutMs,
+      );
+      const task: DecodeTask = {
+        file: slice.file,
+        fileBytes: slice.fileBytes,
+        offset: slice.pixelOffset,
+        codec: slice.transferSyntax.codec!,
+        rows: slice.rows,
+        columns: slice.columns,
+        bitsAllocated: slice.bitsAllocated,
+        bitsStored: slice.bitsStored,
+        signed: slice.signed,
+      };
+      thread.worker.postMessage(task);
+    }
+  }
+
+  #start(): Thread | undefined {
+    if (this.#threads.length >= this.#limit) return undefined;
+    const worker = new Worker(new URL(`./codec-worker${extension}`, import.meta.url), { stdout: true, stderr: true });
+    // Decoders print complaints about damaged streams; the error says it instead.
+    worker.stdout.resume();
+    worker.stderr.resume();
+    const thread: Thread = { worker, job: undefined, timer: undefined };
+    worker.on("message", (reply: DecodeReply) => this.#finish(thread, reply));
+    worker.on("error", (error) => this.#lose(thread, error instanceof Error ? error.message : String(error)));
+    worker.on("exit", () => this.#lose(thread, "the decoder ended unexpectedly"));
+    this.#threads.push(thread);
+    return thread;
+  }
+
+  #take(thread: Thread): Job | undefined {
+    clearTimeout(thread.timer);
+    const { job } = thread;
+    thread.job = undefined;
+    return job;
+  }
+
+  #finish(thread: Thread, reply: DecodeReply): void {
+    const job = this.#take(thread);
+    if (job && reply.pixels) job.resolve(new Uint8Array(reply.pixels));
+    else job?.reject(decodeError(job.slice, reply));
+    this.#next();
+  }
+
+  /** The thread is gone, or is made to go: its slice fails, the others go on in another thread. */
+  #lose(thread: Thread, reason: string): void {
+    const job = this.#take(thread);
+    const index = this.#threads.indexOf(thread);
+    if (index >= 0) this.#threads.splice(index, 1);
+    void thread.worker.terminate();
+    job?.reject(decodeError(job.slice, { error: reason }));
+    this.#next();
+  }
+}
+
+function decodeError({ file, transferSyntax }: CtSlice, { error, isMissing }: DecodeReply): Error {
+  if (isMissing)
+    return sinoError(
+      "ERR_SINO_UNSUPPORTED",
+      `${file}: decoding ${transferSyntax.name} needs the optional package dcmjs-codecs. Type: npm install dcmjs-codecs`,
+      { details: { file, package: "dcmjs-codecs" } },
+    );
+  return formatError(file, `its ${transferSyntax.name} pixels cannot be decoded: ${error}.`, {
+    transferSyntax: transferSyntax.uid,
+  });
+}
