@@ -75,7 +75,10 @@ export function checkArray(array: unknown, name: string, ranks?: readonly number
     );
   const stride = array.stride ?? rowMajorStride(shape);
   if (stride.length !== shape.length || !stride.every(Number.isSafeInteger) || !Number.isSafeInteger(offset))
-    throw sinoError("ERR_SINO_SHAPE", `Expected one integer stride per dimension for ${name} but received ${show(stride)}.`);
+    throw sinoError(
+      "ERR_SINO_SHAPE",
+      `Expected one integer stride per dimension for ${name} but received ${show(stride)}.`,
+    );
   const isDetached = (data.buffer as { detached?: boolean }).detached ?? data.buffer.byteLength === 0;
   if (sizeOf(shape) > 0 && isDetached)
     throw sinoError(

@@ -22,7 +22,10 @@ export function ioError(action: string, path: string, cause: unknown): Error {
   const system = cause as NodeJS.ErrnoException;
   if (!system?.syscall && !(system?.code && system.code in reasons)) return cause as Error;
   const reason = reasons[system.code ?? ""] ?? system.message;
-  return sinoError("ERR_SINO_IO", `Cannot ${action} ${path}: ${reason}.`, { cause, details: { path, errno: system.code } });
+  return sinoError("ERR_SINO_IO", `Cannot ${action} ${path}: ${reason}.`, {
+    cause,
+    details: { path, errno: system.code },
+  });
 }
 
 /** Writes `chunks` to `path` atomically, making its folder when needed. Throws ERR_SINO_IO; leaves nothing behind then. */

@@ -10,7 +10,12 @@ export interface Tolerance {
 
 type Numbers = TypedArray | readonly number[];
 
-export function assertClose(actual: Numbers, expected: Numbers, { atol = 0, rtol = 0 }: Tolerance, what = "array"): void {
+export function assertClose(
+  actual: Numbers,
+  expected: Numbers,
+  { atol = 0, rtol = 0 }: Tolerance,
+  what = "array",
+): void {
   if (actual.length !== expected.length)
     throw new Error(`${what}: ${actual.length} elements where ${expected.length} were expected`);
   let misses = 0;

@@ -44,7 +44,10 @@ export function testSuite(name: string): TestSuite {
         return;
       }
       const file = relative(process.cwd(), process.argv[1] ?? "");
-      appendFileSync(record, `${JSON.stringify({ file, suite: name, passed, failed: registered - passed, skipped })}\n`);
+      appendFileSync(
+        record,
+        `${JSON.stringify({ file, suite: name, passed, failed: registered - passed, skipped })}\n`,
+      );
     });
     inner.run();
   };

@@ -1,0 +1,31 @@
+#include "native/backend/backend.h"
+
+#include "native/backend/cuda_devices.h"
+#include "native/cpu/cpu.h"
+#include "native/cpu/kernels.h"
+
+namespace sino {
+
+namespace {
+constexpr Backend kCpu = {
+    "cpu", cpu::joseph_project, cpu::joseph_transpose, cpu::backproject, cpu::ramp_filter,
+};
+}  // namespace
+
+const Backend& backend_for(const std::string& device) {
+  if (device == "auto" || device == "cpu") return kCpu;
+  if (device.rfind("cuda:", 0) == 0)
+    throw Error(Code::backend_unavailable,
+                "Device " + device +
+                    " was asked for, but this build has no CUDA kernels. Use device \"cpu\" or \"auto\".");
+  throw Error(Code::out_of_range,
+              "Expected device \"auto\", \"cpu\" or \"cuda:N\" but received \"" + device + "\".");
+}
+
+std::vector<DeviceInfo> list_devices() {
+  std::vector<DeviceInfo> devices = {{"cpu", std::string("SIMD ") + simd_kernels().name, true, ""}};
+  for (DeviceInfo& device : cuda_devices()) devices.push_back(std::move(device));
+  return devices;
+}
+
+}  // namespace sino

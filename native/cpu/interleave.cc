@@ -1,0 +1,87 @@
+#include "native/cpu/interleave.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "native/cpu/kernels.h"
+
+namespace sino::cpu {
+
+namespace {
+
+// `body` gets constants for the common widths, so that its inner loop over lanes unrolls.
+template <typename Body>
+void with_width(int width, const Body& body) {
+  switch (width) {
+    case 16:
+      return body(std::integral_constant<int, 16>());
+    case 8:
+      return body(std::integral_constant<int, 8>());
+    case 4:
+      return body(std::integral_constant<int, 4>());
+    default:
+      return body(std::integral_constant<int, 1>());
+  }
+}
+
+constexpr int64_t kLinesPerChunk = 16;  // also the side of the blocks that keep transposed reads in cache
+
+}  // namespace
+
+int batch_width(int64_t slices) {
+  for (int width : {16, 8, 4})
+    if (width <= simd_kernels().width && width <= slices) return width;
+  return 1;
+}
+
+void interleave_lines(const Context& context, const float* slices, int64_t slice_stride, int64_t rows,
+                      int64_t columns, bool along_rows, const LineLayout& layout, float* lines) {
+  (void)rows;
+  const int64_t line_step = along_rows ? columns : 1, position_step = along_rows ? 1 : columns;
+  context.parallel_for(layout.lines, kLinesPerChunk, [&](int64_t begin, int64_t end) {
+    with_width(layout.width, [&](auto width) {
+      constexpr int W = decltype(width)::value;
+      for (int64_t m = begin; m < end; m++) {
+        float* line = lines + m * layout.line_stride();
+        std::memset(line, 0, sizeof(float) * W);
+        std::memset(line + (layout.positions + 1) * W, 0, sizeof(float) * 2 * W);
+      }
+      for (int64_t block = 0; block < layout.positions; block += kLinesPerChunk) {
+        const int64_t stop = std::min(layout.positions, block + kLinesPerChunk);
+        for (int64_t m = begin; m < end; m++) {
+          float* line = lines + m * layout.line_stride() + W;
+          const float* source = slices + m * line_step;
+          for (int64_t i = block; i < stop; i++)
+            for (int lane = 0; lane < W; lane++)
+              line[i * W + lane] = source[lane * slice_stride + i * position_step];
+        }
+      }
+    });
+  });
+}
+
+void deinterleave_lines(const Context& context, const float* lines, const LineLayout& layout, int64_t rows,
+                        int64_t columns, bool along_rows, bool add, float* slices, int64_t slice_stride) {
+  // chunked over image rows, the order in which slices are written
+  const int64_t row_step = along_rows ? layout.line_stride() : layout.width;
+  const int64_t column_step = along_rows ? layout.width : layout.line_stride();
+  context.parallel_for(rows, kLinesPerChunk, [&](int64_t begin, int64_t end) {
+    with_width(layout.width, [&](auto width) {
+      constexpr int W = decltype(width)::value;
+      for (int64_t block = 0; block < columns; block += kLinesPerChunk) {
+        const int64_t stop = std::min(columns, block + kLinesPerChunk);
+        for (int64_t r = begin; r < end; r++)
+          for (int lane = 0; lane < W; lane++) {
+            float* target = slices + lane * slice_stride + r * columns;
+            const float* source = lines + W + r * row_step + lane;
+            if (add)
+              for (int64_t c = block; c < stop; c++) target[c] += source[c * column_step];
+            else
+              for (int64_t c = block; c < stop; c++) target[c] = source[c * column_step];
+          }
+      }
+    });
+  });
+}
+
+}  // namespace sino::cpu

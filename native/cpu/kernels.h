@@ -1,0 +1,58 @@
+// The innermost loops of projection, back-projection and filtering, once per instruction set. kernels.inl has
+// the code; it is compiled for x86-64-v2 (or plain vector code elsewhere), AVX2 and AVX-512, each in its own
+// namespace, and the widest one that this processor runs is chosen once, at the first call.
+// SINOGRAM_SIMD=baseline|avx2|avx512 overrides.
+//
+// Layout. Slices of a batch are interleaved: element (line, position, lane) of `width` slices is width
+// neighbouring floats, so that index and weight of a ray are worked out once and serve every slice, and all
+// memory traffic is whole vectors.
+#pragma once
+
+#include <cstdint>
+
+#include "native/ops/backproject.h"
+#include "native/ops/joseph.h"
+
+namespace sino {
+
+constexpr int kTile = 16;  // pixels per side of a back-projection tile
+
+// Everything a tile needs of a chunk of views.
+struct TileTask {
+  Beam beam;
+  float inverse_pitch;         // arc: 1/pitch
+  float sod_squared;           // fan: distance weight
+  int64_t bins, views;         // views of this chunk
+  const TileView* tile_views;  // [views]
+  const float* filtered;       // [views, bins + 3, width]: one zero in front, two behind
+  int rows, columns;           // of this tile, ≤ kTile
+  float* image;                // first pixel, lane 0; pixel stride = width
+  int64_t image_row_stride;    // floats
+  bool first;                  // overwrite instead of add
+};
+
+struct SimdKernels {
+  const char* name;
+  int width;  // lanes of one register: the widest batch that is interleaved
+
+  // acc[lane] += Σ over lines [first, last) of the interpolated line values (without the ray's weight)
+  void (*joseph_gather)(const float* lines, int64_t line_stride, int width, const JosephRay& ray, int first,
+                        int last, float* acc);
+  // adds value[lane] (already weighted) to the two pixels of every line
+  void (*joseph_scatter)(float* lines, int64_t line_stride, int width, const JosephRay& ray, int first,
+                         int last, const float* value);
+  void (*backproject_tile)(const TileTask& task, int width);
+  // Filters 2·width rows at once: row r goes through lane r mod width, as real or imaginary part. `work`
+  // holds 2·length·width floats; response in the order of fft_order.
+  void (*filter_rows)(const float* const* source, const float* const* ray_weights, const float* view_weights,
+                      float* const* target, int rows, int64_t bins, int64_t length, const float* response,
+                      const float* twiddles, float* work);
+};
+
+// Frequencies in the order in which filter_rows' forward transform leaves them.
+void fft_order(int64_t length, int32_t* order);
+
+const SimdKernels& simd_kernels();
+const SimdKernels* simd_kernels_named(const char* name);  // null where not compiled in or not supported here
+
+}  // namespace sino

@@ -1,0 +1,8 @@
+// kernels.inl for the instruction set in this file's name; see kernels.h.
+#include "native/cpu/kernels.h"
+
+namespace sino::baseline {
+constexpr int kWidth = 4;
+#define SINO_TARGET_NAME "baseline"
+#include "native/cpu/kernels.inl"
+}  // namespace sino::baseline

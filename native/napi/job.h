@@ -1,0 +1,55 @@
+// One asynchronous call. An operation adds one function: it reads its Arguments on the JavaScript thread and
+// returns the work, a closure over plain data that runs on the thread pool and may return a few numbers.
+// Everything else is here once: promise, progress, cancellation, keeping buffers alive, and tearing down with
+// the environment.
+#pragma once
+
+#include <napi.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "native/napi/arguments.h"
+#include "native/runtime/context.h"
+
+namespace sino {
+
+using Numbers = std::vector<std::pair<std::string, double>>;
+using Work = std::function<Numbers(const Context&)>;
+// `total` receives the amount of work, in the units that the operation advances by.
+using Reader = Work (*)(Arguments& arguments, int64_t* total);
+
+// Every operation by name; napi/operations_*.cc list theirs.
+void add_tomography_operations(std::map<std::string, Reader>& readers);
+
+// The jobs of one Node environment.
+class Jobs {
+ public:
+  Jobs(Napi::Env env, std::shared_ptr<Runtime> runtime);
+  ~Jobs();
+
+  // start(operation, arguments, onProgress | undefined) → {id, promise}
+  Napi::Value start(const Napi::CallbackInfo& info);
+  void cancel(uint64_t id);
+  Runtime& runtime() { return *runtime_; }
+
+ private:
+  struct Job;
+  struct Shared;  // what pool threads may touch; outlives the environment until the last job has gone
+  static void on_wake(Napi::Env env, Napi::Function, Jobs* jobs, void*);
+  void settle(Napi::Env env);
+  void shut_down();
+
+  std::shared_ptr<Runtime> runtime_;
+  std::map<std::string, Reader> readers_;
+  std::map<uint64_t, std::shared_ptr<Job>> pending_;
+  std::shared_ptr<Shared> shared_;
+  uint64_t next_id_ = 1;
+};
+
+}  // namespace sino

@@ -1,0 +1,47 @@
+#include "native/runtime/memory.h"
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <string>
+
+namespace sino {
+
+namespace {
+// A number from a one-line file, or nothing where there is no file or it says "max".
+int64_t number_in(const char* path) {
+  std::ifstream file(path);
+  int64_t value = 0;
+  return file >> value ? value : -1;
+}
+}  // namespace
+
+int64_t MemoryBudget::available_bytes() {
+  int64_t available = std::numeric_limits<int64_t>::max();
+  std::ifstream meminfo("/proc/meminfo");
+  for (std::string key; meminfo >> key;) {
+    int64_t kib = 0;
+    if (key == "MemAvailable:" && meminfo >> kib) available = kib * 1024;
+  }
+  const int64_t limit = number_in("/sys/fs/cgroup/memory.max");
+  const int64_t current = number_in("/sys/fs/cgroup/memory.current");
+  if (limit >= 0 && current >= 0) available = std::min(available, std::max<int64_t>(0, limit - current));
+  return available;
+}
+
+void MemoryBudget::reserve(int64_t bytes) {
+  const int64_t used = used_ += bytes;
+  const int64_t free_in_budget = limit_ - (used - bytes);
+  // Small requests skip the look at the machine: it costs more than they do.
+  const int64_t available =
+      bytes < (int64_t(16) << 20) ? free_in_budget : std::min(free_in_budget, available_bytes());
+  if (bytes <= available) return;
+  used_ -= bytes;
+  throw Error(Code::out_of_memory,
+              "Not enough memory: " + std::to_string(bytes) + " bytes needed, " +
+                  std::to_string(std::max<int64_t>(0, available)) +
+                  " available. Process fewer slices at a time or raise the memory limit.",
+              {{"needed", double(bytes)}, {"available", double(std::max<int64_t>(0, available))}});
+}
+
+}  // namespace sino

@@ -1,0 +1,74 @@
+// Memory is reserved here before it is allocated: big allocations "succeed" lazily and kill the process
+// later, a refused reservation is an ordinary error that says what was needed and what there was.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <new>
+#include <utility>
+
+#include "native/core/error.h"
+
+namespace sino {
+
+class MemoryBudget {
+ public:
+  explicit MemoryBudget(int64_t limit_bytes) : limit_(limit_bytes) {}
+  void reserve(int64_t bytes);  // throws out_of_memory
+  void release(int64_t bytes) { used_ -= bytes; }
+  int64_t limit() const { return limit_; }
+  int64_t used() const { return used_; }
+  void set_limit(int64_t bytes) { limit_ = bytes; }
+
+  // What the machine, or the container around the process, has free now.
+  static int64_t available_bytes();
+
+ private:
+  std::atomic<int64_t> limit_;
+  std::atomic<int64_t> used_{0};
+};
+
+// Uninitialised working memory for `count` elements, aligned for the widest vectors, counted against the
+// budget.
+template <typename T>
+class Scratch {
+ public:
+  Scratch() = default;
+  Scratch(MemoryBudget& budget, int64_t count) : budget_(&budget), count_(count) {
+    bytes_ = checked_product(count, sizeof(T));
+    budget.reserve(bytes_);
+    data_ = static_cast<T*>(::operator new(bytes_ + kSlack, std::align_val_t(64), std::nothrow));
+    if (!data_) {
+      budget.release(bytes_);
+      throw Error(Code::out_of_memory, "The operating system refused working memory.",
+                  {{"needed", double(bytes_)}});
+    }
+  }
+  ~Scratch() {
+    if (!data_) return;
+    ::operator delete(data_, std::align_val_t(64));
+    budget_->release(bytes_);
+  }
+  Scratch(Scratch&& other) noexcept { *this = std::move(other); }
+  Scratch& operator=(Scratch&& other) noexcept {
+    std::swap(budget_, other.budget_);
+    std::swap(data_, other.data_);
+    std::swap(count_, other.count_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  T* data() { return data_; }
+  const T* data() const { return data_; }
+  int64_t size() const { return count_; }
+  T& operator[](int64_t i) { return data_[i]; }
+  const T& operator[](int64_t i) const { return data_[i]; }
+
+ private:
+  static constexpr int64_t kSlack = 64;  // vector loads may look one register past the end
+  MemoryBudget* budget_ = nullptr;
+  T* data_ = nullptr;
+  int64_t count_ = 0;
+  int64_t bytes_ = 0;
+};
+
+}  // namespace sino
