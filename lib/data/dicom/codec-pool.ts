@@ -1,10 +1,11 @@
 /** A few threads that decode compressed slices; started with the first one, ended with the series. */
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { sinoError } from "../../core/errors.ts";
 import type { DecodeReply, DecodeTask } from "./codec-worker.ts";
 import { formatError } from "./failures.ts";
 import type { CtSlice } from "./slice.ts";
+import { startThread } from "./thread.ts";
 
 interface Job {
   readonly slice: CtSlice;
@@ -21,7 +22,6 @@ interface Thread {
 const mostThreads = 8;
 /** A damaged stream must not hang a decoder for ever. */
 const sliceTimeoutMs = 60_000;
-const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 
 export class CodecPool {
   #threads: Thread[] = [];
@@ -83,7 +83,7 @@ export class CodecPool {
 
   #start(): Thread | undefined {
     if (this.#threads.length >= this.#limit) return undefined;
-    const worker = new Worker(new URL(`./codec-worker${extension}`, import.meta.url), { stdout: true, stderr: true });
+    const worker = startThread("codec-worker", import.meta.url, { stdout: true, stderr: true });
     // Decoders print complaints about damaged streams; the error says it instead.
     worker.stdout.resume();
     worker.stderr.resume();

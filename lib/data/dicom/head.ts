@@ -5,7 +5,8 @@ import { isCodedError } from "../../core/errors.ts";
 import { ioError } from "../../core/files.ts";
 import { decodeText } from "./charset.ts";
 import { formatError, reasonOf } from "./failures.ts";
-import { isDicom, parse } from "./parse.ts";
+import { isDeflated, isDicom, parse } from "./parse.ts";
+import { deflatedExplicit } from "./syntaxes.ts";
 import { tags } from "./tags.ts";
 
 export interface SliceHead {
@@ -78,7 +79,10 @@ function readOpenHead(file: string, descriptor: number): SliceHead | undefined {
   for (;;) {
     const partial = bytes.length < Math.min(size, largestHead);
     const dataSet = parse(file, bytes, { partial });
-    if (dataSet) return extract(file, size, dataSet);
+    if (dataSet) {
+      const head = extract(file, size, dataSet);
+      return isDeflated(bytes) ? { ...head, transferSyntaxUid: deflatedExplicit } : head;
+    }
     const wanted = Math.min(size, bytes.length * 4, largestHead);
     const grown = Buffer.allocUnsafeSlow(wanted);
     const read = readSync(descriptor, grown, 0, wanted, 0);

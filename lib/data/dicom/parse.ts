@@ -2,6 +2,7 @@
 import { constants, inflateRawSync } from "node:zlib";
 import dicomParser, { type DataSet } from "dicom-parser";
 import { formatError, reasonOf } from "./failures.ts";
+import { deflatedExplicit } from "./syntaxes.ts";
 import { showTag, tags } from "./tags.ts";
 
 /** Bytes that a deflated data set may grow to. */
@@ -23,19 +24,31 @@ export function isDicom(bytes: Uint8Array): boolean {
   );
 }
 
+/** (0002,0010) UI, 22 bytes: how the transfer syntax element of a deflated file begins. */
+const syntaxHeader = Buffer.from([0x02, 0x00, 0x10, 0x00, 0x55, 0x49, deflatedExplicit.length, 0x00]);
+
+/** Where the UID of a deflated file's transfer syntax stands; −1 for other files. */
+function deflatedAt(bytes: Buffer): number {
+  const at = bytes.subarray(0, 4096).indexOf(syntaxHeader, 132) + syntaxHeader.length;
+  return at >= 132 && bytes.toString("latin1", at, at + deflatedExplicit.length) === deflatedExplicit ? at : -1;
+}
+
+export function isDeflated(bytes: Buffer): boolean {
+  return deflatedAt(bytes) >= 0;
+}
+
 /**
  * Parses a DICOM file, by default up to its pixel data. With `partial` it returns undefined where the bytes end before that;
  * without, it throws ERR_SINO_IO_FORMAT. Offsets in the result refer to `dataSet.byteArray`: `bytes`, or for a deflated
- * file the meta header followed by the inflated data set.
+ * file the meta header (naming the inflated syntax) followed by the inflated data set.
  */
 export function parse(file: string, bytes: Buffer, options: ParseOptions = {}): DataSet | undefined {
   const { partial = false, whole = false, vrOf } = options;
   let dataSet: DataSet;
   try {
-    dataSet = dicomParser.parseDicom(bytes, {
+    dataSet = dicomParser.parseDicom(isDeflated(bytes) ? inflated(bytes, partial) : bytes, {
       ...(whole ? {} : { untilTag: tags.pixelData }),
       ...(vrOf ? { vrCallback: vrOf } : {}),
-      inflater: (all, position) => inflate(all as Buffer, position, partial),
     });
   } catch (error) {
     if (partial) return undefined;
@@ -55,10 +68,17 @@ export function parse(file: string, bytes: Buffer, options: ParseOptions = {}): 
   return dataSet;
 }
 
-function inflate(bytes: Buffer, position: number, partial: boolean): Buffer {
-  const body = inflateRawSync(bytes.subarray(position), {
+/** The file as it would be had it not been deflated; dicom-parser's own way of inflating loses its place. */
+function inflated(bytes: Buffer, partial: boolean): Buffer {
+  const groupLength = bytes.readUInt32LE(132) === 2 ? bytes.readUInt32LE(140) : Number.NaN;
+  const metaEnd = 144 + groupLength;
+  if (!(metaEnd <= bytes.length)) throw new Error("the length of the meta header is missing");
+  const body = inflateRawSync(bytes.subarray(metaEnd), {
     maxOutputLength: inflateLimit,
     finishFlush: partial ? constants.Z_SYNC_FLUSH : constants.Z_FINISH,
   });
-  return Buffer.concat([bytes.subarray(0, position), body]);
+  const result = Buffer.concat([bytes.subarray(0, metaEnd), body]);
+  const at = deflatedAt(bytes);
+  result.fill(0, at + deflatedExplicit.length - 3, at + deflatedExplicit.length); // …1.2.1.99 becomes …1.2.1
+  return result;
 }

@@ -1,9 +1,5 @@
 /** Progress of file work: about ten events per second, the last one with `done === total`. */
-export interface Progress {
-  readonly phase: string;
-  readonly done: number;
-  readonly total: number;
-}
+import type { Progress } from "../../native/job.ts";
 
 export type OnProgress = (progress: Progress) => void;
 

@@ -1,7 +1,7 @@
 /** A DICOM series as a float32 volume in HU, with everything needed to write a derived series of it. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Volume, volume } from "../../core/arrays.ts";
-import { sinoError } from "../../core/errors.ts";
+import { allocate } from "../../native/job.ts";
 import { rescaleSlices } from "../../native/ops.ts";
 import { CodecPool } from "./codec-pool.ts";
 import { arrange, type SeriesGeometry } from "./geometry.ts";
@@ -169,19 +169,4 @@ function storedView({ bitsAllocated, signed }: CtSlice, stage: ArrayBuffer, leng
   if (bitsAllocated === 8) return signed ? new Int8Array(stage, 0, length) : new Uint8Array(stage, 0, length);
   if (bitsAllocated === 16) return signed ? new Int16Array(stage, 0, length) : new Uint16Array(stage, 0, length);
   return signed ? new Int32Array(stage, 0, length) : new Uint32Array(stage, 0, length);
-}
-
-function allocate(length: number): Float32Array<ArrayBuffer> {
-  try {
-    return new Float32Array(length);
-  } catch (cause) {
-    throw sinoError(
-      "ERR_SINO_OUT_OF_MEMORY",
-      `The volume needs ${length * 4} bytes, more than there is. Read fewer slices at a time.`,
-      {
-        cause,
-        details: { needed: length * 4 },
-      },
-    );
-  }
 }

@@ -29,11 +29,13 @@ const encapsulated = (uid: string, name: string, codec: Codec, lossy = false): T
 
 export const explicitLittleEndian = native("1.2.840.10008.1.2.1", "Explicit VR Little Endian");
 
+export const deflatedExplicit = "1.2.840.10008.1.2.1.99";
+
 const known: readonly TransferSyntax[] = [
   explicitLittleEndian,
   native("1.2.840.10008.1.2", "Implicit VR Little Endian", { implicit: true }),
   native("1.2.840.10008.1.2.2", "Explicit VR Big Endian", { bigEndian: true }),
-  native("1.2.840.10008.1.2.1.99", "Deflated Explicit VR Little Endian", { encoding: "deflated" }),
+  native(deflatedExplicit, "Deflated Explicit VR Little Endian", { encoding: "deflated" }),
   encapsulated("1.2.840.10008.1.2.5", "RLE Lossless", "Rle"),
   encapsulated("1.2.840.10008.1.2.4.50", "JPEG Baseline", "Jpeg", true),
   encapsulated("1.2.840.10008.1.2.4.51", "JPEG Extended", "Jpeg", true),
