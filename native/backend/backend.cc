@@ -8,7 +8,22 @@ namespace sino {
 
 namespace {
 constexpr Backend kCpu = {
-    "cpu", cpu::joseph_project, cpu::joseph_transpose, cpu::backproject, cpu::ramp_filter,
+    "cpu",
+    cpu::joseph_project,
+    cpu::joseph_transpose,
+    cpu::backproject,
+    cpu::ramp_filter,
+    cpu::tissue_split,
+    cpu::metal_path,
+    cpu::polychromatic,
+    cpu::water_correction,
+    cpu::photon_noise,
+    cpu::normal_noise,
+    cpu::random_bits,
+    cpu::metrics_window,
+    cpu::metrics_differences,
+    cpu::metrics_decimate,
+    cpu::metrics_ssim,
 };
 }  // namespace
 

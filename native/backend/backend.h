@@ -8,7 +8,12 @@
 
 #include "native/ops/backproject.h"
 #include "native/ops/joseph.h"
+#include "native/ops/metal_path.h"
+#include "native/ops/metrics.h"
+#include "native/ops/noise.h"
+#include "native/ops/polychromatic.h"
 #include "native/ops/ramp.h"
+#include "native/ops/tissue_split.h"
 #include "native/runtime/context.h"
 
 namespace sino {
@@ -19,6 +24,17 @@ struct Backend {
   void (*joseph_transpose)(const Context&, const JosephArgs&);
   void (*backproject)(const Context&, const BackprojectArgs&);
   void (*ramp_filter)(const Context&, const FilterArgs&);
+  void (*tissue_split)(const Context&, const TissueSplitArgs&);
+  void (*metal_path)(const Context&, const MetalPathArgs&);
+  void (*polychromatic)(const Context&, const PolychromaticArgs&);
+  void (*water_correction)(const Context&, const WaterCorrectionArgs&);
+  void (*photon_noise)(const Context&, const PhotonNoiseArgs&);
+  void (*normal_noise)(const Context&, const RandomArgs&);
+  void (*random_bits)(const Context&, const RandomArgs&);
+  void (*metrics_window)(const Context&, const WindowArgs&);
+  void (*metrics_differences)(const Context&, const DifferenceArgs&);
+  void (*metrics_decimate)(const Context&, const DecimateArgs&);
+  void (*metrics_ssim)(const Context&, const SsimArgs&);
 };
 
 // device is "auto", "cpu" or "cuda:N". A named device that is not there is an error; only "auto" chooses.

@@ -3,7 +3,12 @@
 
 #include "native/ops/backproject.h"
 #include "native/ops/joseph.h"
+#include "native/ops/metal_path.h"
+#include "native/ops/metrics.h"
+#include "native/ops/noise.h"
+#include "native/ops/polychromatic.h"
 #include "native/ops/ramp.h"
+#include "native/ops/tissue_split.h"
 #include "native/runtime/context.h"
 
 namespace sino::cpu {
@@ -12,5 +17,17 @@ void joseph_project(const Context& context, const JosephArgs& args);
 void joseph_transpose(const Context& context, const JosephArgs& args);
 void backproject(const Context& context, const BackprojectArgs& args);
 void ramp_filter(const Context& context, const FilterArgs& args);
+
+void tissue_split(const Context& context, const TissueSplitArgs& args);
+void metal_path(const Context& context, const MetalPathArgs& args);
+void polychromatic(const Context& context, const PolychromaticArgs& args);
+void water_correction(const Context& context, const WaterCorrectionArgs& args);
+void photon_noise(const Context& context, const PhotonNoiseArgs& args);
+void normal_noise(const Context& context, const RandomArgs& args);
+void random_bits(const Context& context, const RandomArgs& args);
+void metrics_window(const Context& context, const WindowArgs& args);
+void metrics_differences(const Context& context, const DifferenceArgs& args);
+void metrics_decimate(const Context& context, const DecimateArgs& args);
+void metrics_ssim(const Context& context, const SsimArgs& args);
 
 }  // namespace sino::cpu

@@ -12,6 +12,7 @@
 
 #include "native/ops/backproject.h"
 #include "native/ops/joseph.h"
+#include "native/ops/polychromatic.h"
 
 namespace sino {
 
@@ -47,6 +48,10 @@ struct SimdKernels {
   void (*filter_rows)(const float* const* source, const float* const* ray_weights, const float* view_weights,
                       float* const* target, int rows, int64_t bins, int64_t length, const float* response,
                       const float* twiddles, float* work);
+  // For `rays` (a multiple of 2·width) rays: shift = lower bound of the exponents, sum = Σ weight·exp(shift −
+  // exponent).
+  void (*attenuate)(const PolychromaticArgs& args, const float* const* paths, int64_t rays, float* sums,
+                    float* shifts);
 };
 
 // Frequencies in the order in which filter_rows' forward transform leaves them.
