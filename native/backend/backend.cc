@@ -13,6 +13,8 @@ constexpr Backend kCpu = {
     cpu::joseph_transpose,
     cpu::backproject,
     cpu::ramp_filter,
+    cpu::rescale, cpu::store, cpu::combine, cpu::threshold, cpu::non_zero, cpu::select, cpu::statistics,
+    cpu::interpolate,
     cpu::tissue_split,
     cpu::metal_path,
     cpu::polychromatic,

@@ -7,12 +7,15 @@
 #include <vector>
 
 #include "native/ops/backproject.h"
+#include "native/ops/interpolate.h"
 #include "native/ops/joseph.h"
 #include "native/ops/metal_path.h"
 #include "native/ops/metrics.h"
 #include "native/ops/noise.h"
 #include "native/ops/polychromatic.h"
+#include "native/ops/pixels.h"
 #include "native/ops/ramp.h"
+#include "native/ops/rescale.h"
 #include "native/ops/tissue_split.h"
 #include "native/runtime/context.h"
 
@@ -24,6 +27,14 @@ struct Backend {
   void (*joseph_transpose)(const Context&, const JosephArgs&);
   void (*backproject)(const Context&, const BackprojectArgs&);
   void (*ramp_filter)(const Context&, const FilterArgs&);
+  void (*rescale)(const Context&, const RescaleArgs&);
+  void (*store)(const Context&, const StoreArgs&);
+  void (*combine)(const Context&, const CombineArgs&);
+  void (*threshold)(const Context&, const ThresholdArgs&);
+  void (*non_zero)(const Context&, const NonZeroArgs&);
+  void (*select)(const Context&, const SelectArgs&);
+  void (*statistics)(const Context&, const StatisticsArgs&);
+  void (*interpolate)(const Context&, const InterpolateArgs&);
   void (*tissue_split)(const Context&, const TissueSplitArgs&);
   void (*metal_path)(const Context&, const MetalPathArgs&);
   void (*polychromatic)(const Context&, const PolychromaticArgs&);

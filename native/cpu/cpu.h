@@ -2,12 +2,15 @@
 #pragma once
 
 #include "native/ops/backproject.h"
+#include "native/ops/interpolate.h"
 #include "native/ops/joseph.h"
 #include "native/ops/metal_path.h"
 #include "native/ops/metrics.h"
 #include "native/ops/noise.h"
 #include "native/ops/polychromatic.h"
+#include "native/ops/pixels.h"
 #include "native/ops/ramp.h"
+#include "native/ops/rescale.h"
 #include "native/ops/tissue_split.h"
 #include "native/runtime/context.h"
 
@@ -17,6 +20,14 @@ void joseph_project(const Context& context, const JosephArgs& args);
 void joseph_transpose(const Context& context, const JosephArgs& args);
 void backproject(const Context& context, const BackprojectArgs& args);
 void ramp_filter(const Context& context, const FilterArgs& args);
+void rescale(const Context& context, const RescaleArgs& args);
+void store(const Context& context, const StoreArgs& args);
+void combine(const Context& context, const CombineArgs& args);
+void threshold(const Context& context, const ThresholdArgs& args);
+void non_zero(const Context& context, const NonZeroArgs& args);
+void select(const Context& context, const SelectArgs& args);
+void statistics(const Context& context, const StatisticsArgs& args);
+void interpolate(const Context& context, const InterpolateArgs& args);
 
 void tissue_split(const Context& context, const TissueSplitArgs& args);
 void metal_path(const Context& context, const MetalPathArgs& args);

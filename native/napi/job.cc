@@ -53,6 +53,7 @@ struct Jobs::Shared {
 Jobs::Jobs(Napi::Env env, std::shared_ptr<Runtime> runtime)
     : runtime_(std::move(runtime)), shared_(std::make_shared<Shared>()) {
   add_physics_operations(readers_);
+  add_pixel_operations(readers_);
   add_tomography_operations(readers_);
   shared_->wake = Shared::Wake::New(env, "sinogram", 0, 1, this);
   shared_->wake.Unref(env);  // only pending jobs keep the process alive

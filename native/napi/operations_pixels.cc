@@ -1,0 +1,185 @@
+// The per-pixel operations, as JavaScript calls them.
+#include <cmath>
+
+#include "native/backend/backend.h"
+#include "native/napi/job.h"
+
+namespace sino {
+
+namespace {
+
+constexpr int64_t kMost = int64_t(1) << 48;  // far beyond memory, and products of counts are checked
+
+int64_t count_of(Arguments& a, const char* name) { return a.integer(name, 0, kMost); }
+
+StoredType stored_type(napi_typedarray_type type) {
+  switch (type) {
+    case napi_int8_array:
+      return StoredType::i8;
+    case napi_uint8_array:
+    case napi_uint8_clamped_array:
+      return StoredType::u8;
+    case napi_int16_array:
+      return StoredType::i16;
+    case napi_uint16_array:
+      return StoredType::u16;
+    case napi_int32_array:
+      return StoredType::i32;
+    case napi_uint32_array:
+      return StoredType::u32;
+    default:
+      throw Error(Code::arg_type, "Expected integers of 8, 16 or 32 bits for stored.");
+  }
+}
+
+int width_of(StoredType type) { return type <= StoredType::u8 ? 8 : type <= StoredType::u16 ? 16 : 32; }
+
+struct Scaling {
+  std::vector<double> slopes, intercepts;
+};
+std::shared_ptr<Scaling> scaling_of(Arguments& a, int64_t slices, bool invertible) {
+  auto scaling = std::make_shared<Scaling>(Scaling{a.numbers("slopes"), a.numbers("intercepts")});
+  require(int64_t(scaling->slopes.size()) == slices && int64_t(scaling->intercepts.size()) == slices,
+          Code::shape, "Expected one slope and one intercept per slice.");
+  for (int64_t i = 0; i < slices; i++)
+    require(std::isfinite(scaling->slopes[i]) && std::isfinite(scaling->intercepts[i]) &&
+                (!invertible || scaling->slopes[i] != 0),
+            Code::out_of_range, "Expected finite slopes and intercepts, and no slope of zero to store with.");
+  return scaling;
+}
+
+Work rescale(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  const int64_t slices = count_of(a, "slices"), pixels = count_of(a, "pixels"),
+                count = checked_product(slices, pixels);
+  napi_typedarray_type found;
+  const void* stored = a.any_input("stored", count, &found);
+  const StoredType type = stored_type(found);
+  const int bits = static_cast<int>(a.integer("bits", 1, width_of(type)));
+  auto scaling = scaling_of(a, slices, false);
+  float* values = a.output<float>("values", count);
+  *total = count;
+  return [=, &backend](const Context& context) -> Numbers {
+    backend.rescale(context, {stored, type, bits, slices, pixels, scaling->slopes.data(),
+                              scaling->intercepts.data(), values});
+    return {};
+  };
+}
+
+Work store(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  const int64_t slices = count_of(a, "slices"), pixels = count_of(a, "pixels"),
+                count = checked_product(slices, pixels);
+  const float* values = a.input<float>("values", count);
+  const int bits = static_cast<int>(a.integer("bits", 1, 16));
+  auto scaling = scaling_of(a, slices, true);
+  napi_typedarray_type found;
+  void* stored = a.any_output("stored", count, &found);
+  require(found == napi_int16_array || found == napi_uint16_array, Code::arg_type,
+          "Expected an Int16Array or a Uint16Array for stored.");
+  *total = count;
+  return [=, &backend](const Context& context) -> Numbers {
+    int64_t clipped = 0;
+    backend.store(context, {values, found == napi_int16_array, bits, slices, pixels, scaling->slopes.data(),
+                            scaling->intercepts.data(), stored, &clipped});
+    return {{"clipped", double(clipped)}};
+  };
+}
+
+Work combine(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  const int64_t count = count_of(a, "count");
+  CombineArgs args{count,  {}, a.numbers("weights"), a.number("offset"), a.number("low"), a.number("high"),
+                   nullptr};
+  for (size_t k = 0; k < args.weights.size(); k++)
+    args.terms.push_back(a.input<float>(("term" + std::to_string(k)).c_str(), count));
+  args.output = a.output<float>("output", count);
+  *total = count;
+  return [=, &backend](const Context& context) -> Numbers {
+    backend.combine(context, args);
+    return {};
+  };
+}
+
+Work threshold(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  const int64_t count = *total = count_of(a, "count");
+  const ThresholdArgs args{count, a.input<float>("input", count), static_cast<float>(a.number("level")),
+                           a.flag("above"), a.output<uint8_t>("mask", count)};
+  return [=, &backend](const Context& context) -> Numbers {
+    backend.threshold(context, args);
+    return {};
+  };
+}
+
+Work non_zero(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  const int64_t count = *total = count_of(a, "count");
+  const NonZeroArgs args{count, a.input<float>("input", count), a.output<uint8_t>("mask", count)};
+  return [=, &backend](const Context& context) -> Numbers {
+    backend.non_zero(context, args);
+    return {};
+  };
+}
+
+Work select(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  const int64_t count = *total = count_of(a, "count");
+  SelectArgs args{count, a.input<uint8_t>("mask", count), nullptr, nullptr, 0, 0, nullptr};
+  if (a.has("aValue"))
+    args.a_value = static_cast<float>(a.number("aValue"));
+  else
+    args.a = a.input<float>("a", count);
+  if (a.has("bValue"))
+    args.b_value = static_cast<float>(a.number("bValue"));
+  else
+    args.b = a.input<float>("b", count);
+  args.output = a.output<float>("output", count);
+  return [=, &backend](const Context& context) -> Numbers {
+    backend.select(context, args);
+    return {};
+  };
+}
+
+Work statistics(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  const int64_t count = *total = count_of(a, "count");
+  const float* input = a.input<float>("input", count);
+  return [=, &backend](const Context& context) -> Numbers {
+    Statistics s;
+    backend.statistics(context, {count, input, &s});
+    return {
+        {"nonFinite", double(s.non_finite)}, {"minimum", s.minimum}, {"maximum", s.maximum}, {"sum", s.sum}};
+  };
+}
+
+Work interpolate(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  const int64_t slices = count_of(a, "slices"), views = count_of(a, "views"), bins = count_of(a, "bins");
+  const int64_t count = checked_product(checked_product(slices, views), bins);
+  const float* sinograms = a.input<float>("sinograms", count);
+  const uint8_t* trace = a.input<uint8_t>("trace", count);
+  const float* prior = a.has("prior") ? a.input<float>("prior", count) : nullptr;
+  float* output = a.output<float>("output", count);
+  *total = checked_product(slices, views);
+  return [=, &backend](const Context& context) -> Numbers {
+    int64_t full_views = 0;
+    backend.interpolate(context, {slices, views, bins, sinograms, trace, prior, output, &full_views});
+    return {{"fullViews", double(full_views)}};
+  };
+}
+
+}  // namespace
+
+void add_pixel_operations(std::map<std::string, Reader>& readers) {
+  readers["rescale"] = rescale;
+  readers["store"] = store;
+  readers["combine"] = combine;
+  readers["threshold"] = threshold;
+  readers["nonZero"] = non_zero;
+  readers["select"] = select;
+  readers["statistics"] = statistics;
+  readers["interpolate"] = interpolate;
+}
+
+}  // namespace sino
