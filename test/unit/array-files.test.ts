@@ -47,6 +47,8 @@ test("writes and reads back every format that it writes", async () => {
     if (name.startsWith("a.nii")) assert.equal(meta.spacing, [2, 3]);
   }
   assert.is((await readArray(at("b.npz"))).meta.key, "image");
+  await writeArray(at("short.f32"), volume(Int16Array.of(-1, 2), [2]));
+  assert.equal([...(await readArray(at("short.f32:2"))).array.data], [-1, 2]);
   await writeArray(at("a.png"), image, { deepLesion: true });
   assert.equal([...(await readArray(at("a.png"), { deepLesion: true })).array.data], [...image.data].map(Math.round));
 });

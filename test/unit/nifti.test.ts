@@ -172,6 +172,13 @@ test("tells compression by the bytes and verifies the checksum at the end", asyn
     (await assertRejects(() => readNifti(at("flipped.nii.gz")), "ERR_SINO_IO_FORMAT")).message,
     /gzip data are damaged/,
   );
+  // What follows the image is not wanted, but the checksum covers it.
+  const tail = gzipSync(Buffer.concat([gunzipSync(readFileSync(at("c.nii.gz"))), Buffer.alloc(3 << 20)]));
+  writeFileSync(at("tail.nii.gz"), tail);
+  assert.equal((await readNifti(at("tail.nii.gz"))).array.shape, [50, 100]);
+  tail[tail.length - 6]! ^= 1;
+  writeFileSync(at("tail.nii.gz"), tail);
+  await assertRejects(() => readNifti(at("tail.nii.gz")), "ERR_SINO_IO_FORMAT");
   writeFileSync(at("cut.nii.gz"), bytes.subarray(0, bytes.length / 2));
   await assertRejects(() => readNifti(at("cut.nii.gz")), "ERR_SINO_IO_FORMAT");
 });

@@ -32,6 +32,7 @@ test("refuses a file of another size, saying both", async () => {
   writeFileSync(at("c.raw"), new Uint8Array(20));
   const error = await assertRejects(() => readRaw(at("c.raw"), { shape: [2, 3] }), "ERR_SINO_IO_FORMAT");
   assert.match(error.message, /2×3 take 24 bytes but the file has 20/);
+  await assertRejects(() => readRaw(at("c.raw"), { shape: [2, 2] }), "ERR_SINO_IO_FORMAT");
   await assertRejects(() => readRaw(at("c.raw"), { shape: [2, 0] }), "ERR_SINO_SHAPE");
   await assertRejects(() => readRaw(at("c.raw"), { shape: [2 ** 30, 2 ** 30] }), "ERR_SINO_IO_FORMAT");
   await assertRejects(() => readRaw(at("c.raw"), { shape: [5], dtype: "float" as "float32" }), "ERR_SINO_ARG_TYPE");
