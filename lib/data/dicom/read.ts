@@ -1,8 +1,7 @@
 /** A DICOM series as a float32 volume in HU, with everything needed to write a derived series of it. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Volume, volume } from "../../core/arrays.ts";
-import { allocate } from "../../native/job.ts";
-import { rescaleSlices } from "../../native/ops.ts";
+import { allocate, runJob } from "../../native/job.ts";
 import { CodecPool } from "./codec-pool.ts";
 import { arrange, type SeriesGeometry } from "./geometry.ts";
 import { readStored } from "./pixels.ts";
@@ -149,20 +148,24 @@ async function readBatch(
   signal?.throwIfAborted();
 }
 
+/** The native operation behind rescaleSlices, straight into the volume: a result of its own would be copied once more. */
 function rescale(
   batch: readonly CtSlice[],
   stage: ArrayBuffer,
-  out: Float32Array<ArrayBuffer>,
+  values: Float32Array<ArrayBuffer>,
   signal?: AbortSignal,
 ): Promise<unknown> {
-  const { bitsStored } = batch[0]!;
-  const slopes = Float64Array.from(batch, (s) => s.slope);
-  const intercepts = Float64Array.from(batch, (s) => s.intercept);
-  return rescaleSlices(storedView(batch[0]!, stage, out.length), slopes, intercepts, {
-    bitsStored,
-    out,
-    ...(signal ? { signal } : {}),
-  });
+  const parameters = {
+    stored: storedView(batch[0]!, stage, values.length),
+    slices: batch.length,
+    pixels: values.length / batch.length,
+    bits: batch[0]!.bitsStored,
+    slopes: Float64Array.from(batch, (s) => s.slope),
+    intercepts: Float64Array.from(batch, (s) => s.intercept),
+    values,
+    device: "auto",
+  };
+  return runJob("rescale", parameters, { signal });
 }
 
 function storedView({ bitsAllocated, signed }: CtSlice, stage: ArrayBuffer, length: number) {

@@ -60,7 +60,8 @@ export async function writeDerivedSeries(
   const width = Math.max(4, String(series.slices.length).length);
   const names = series.slices.map((_, i) => `${String(i + 1).padStart(width, "0")}.dcm`);
   try {
-    await mkdir(temporary, { recursive: true });
+    await mkdir(dirname(out), { recursive: true });
+    await mkdir(temporary);
     const clippedPixels = await writeSlices(series.slices, hu, names, temporary, options);
     await moveInto(temporary, out, names);
     return {
@@ -152,7 +153,8 @@ async function writeSlices(
       const i = state.next++;
       const slice = slices[i]!;
       const pixels = changed?.[i] === false ? undefined : sliceOf(hu, i);
-      state.clipped += await writeSlice(slice, pixels, join(folder, names[i]!), pool, options);
+      const clipped = await writeSlice(slice, pixels, join(folder, names[i]!), pool, options);
+      state.clipped += clipped;
       report(++state.done);
     }
   };
