@@ -1,6 +1,7 @@
 // Projection, back-projection, filter and FBP, as JavaScript calls them.
 #include "native/backend/backend.h"
 #include "native/napi/job.h"
+#include "native/recon/checks.h"
 #include "native/recon/fbp.h"
 
 namespace sino {
@@ -69,8 +70,11 @@ Work filter(Arguments& a, int64_t* total) {
   float* filtered = a.output<float>("filtered", checked_product(slices, geometry->rays()));
   *total = slices * geometry->views();
   return [=, &backend](const Context& context) -> Numbers {
-    const FilterPlan plan = fbp_plan(*geometry, options);
-    backend.ramp_filter(context, {plan, slices, sinograms, filtered});
+    require_finite(context, sinograms, slices * geometry->rays(), "sinograms");
+    const FbpPlan plan = fbp_plan(*geometry, options);
+    require(plan.measured_bins == plan.geometry.bins, Code::unsupported,
+            "A detector pushed sideways needs views wider than it is; reconstruct it with fbp in one call.");
+    backend.ramp_filter(context, {plan.filter, slices, sinograms, filtered});
     return {};
   };
 }
@@ -84,7 +88,8 @@ Work reconstruct(Arguments& a, int64_t* total) {
   float* images = a.output<float>("images", checked_product(slices, geometry->grid.pixels()));
   *total = 2 * slices * geometry->views();
   return [=, &backend](const Context& context) -> Numbers {
-    fbp(context, backend, *geometry, fbp_plan(*geometry, options), slices, sinograms, images);
+    require_finite(context, sinograms, slices * geometry->rays(), "sinograms");
+    fbp(context, backend, fbp_plan(*geometry, options), slices, sinograms, images);
     return {};
   };
 }

@@ -126,48 +126,70 @@ Scan scan_of(const Geometry& g) {
   return scan;
 }
 
-FilterPlan fbp_plan(const Geometry& g, const FbpOptions& options) {
-  const Scan scan = scan_of(g);
-  FilterPlan plan;
-  plan.bins = g.bins;
-  plan.views = g.views();
-  plan.response =
+FbpPlan fbp_plan(const Geometry& measured, const FbpOptions& options) {
+  const Scan scan = scan_of(measured);
+  const bool sideways = scan.coverage == Coverage::full && pushed_sideways(measured);
+  FbpPlan plan;
+  plan.geometry = measured;
+  plan.measured_bins = measured.bins;
+  plan.empty_bins_in_front = 0;
+  if (sideways) {
+    const int64_t missing = std::llround(std::ceil(std::fabs(measured.bins - 1 - 2 * measured.centre)));
+    if (measured.centre < (measured.bins - 1) / 2.0) plan.empty_bins_in_front = missing;
+    plan.geometry.bins += missing;
+    plan.geometry.centre += plan.empty_bins_in_front;
+  }
+  const Geometry& g = plan.geometry;
+  FilterPlan& filter = plan.filter;
+  filter.bins = g.bins;
+  filter.views = g.views();
+  filter.response =
       ramp_response(g.bins, options.window, options.cutoff, g.beam == Beam::arc ? std::fabs(g.pitch) : 0);
-  plan.length = static_cast<int64_t>(plan.response.size());
+  filter.length = static_cast<int64_t>(filter.response.size());
   const double unit = std::fabs(g.pitch) * (g.beam == Beam::arc ? g.sod : 1);
   const double twice = g.beam != Beam::parallel && scan.coverage == Coverage::full ? 0.5 : 1;
-  plan.view_weights.resize(g.views());
+  filter.view_weights.resize(g.views());
   for (int64_t v = 0; v < g.views(); v++)
-    plan.view_weights[v] = static_cast<float>(scan.view_shares[v] * twice / unit);
+    filter.view_weights[v] = static_cast<float>(scan.view_shares[v] * twice / unit);
 
-  const bool sideways = scan.coverage == Coverage::full && pushed_sideways(g);
   if (g.beam != Beam::parallel || sideways) {
-    plan.ray_weights.resize(g.bins, 1.0f);
+    filter.ray_weights.resize(g.bins, 1.0f);
     for (int64_t k = 0; k < g.bins; k++) {
       const double cosine = g.beam == Beam::parallel ? 1 : std::cos(fan_angle(g, k));
-      plan.ray_weights[k] = static_cast<float>(cosine * (sideways ? 2 * offset_weight(g, k) : 1));
+      const double share = sideways ? 2 * offset_weight(measured, k - plan.empty_bins_in_front) : 1;
+      filter.ray_weights[k] = static_cast<float>(cosine * share);
     }
   }
-  if (g.beam != Beam::parallel && scan.coverage == Coverage::short_scan) {
+  if (scan.coverage == Coverage::short_scan) {
     const SortedViews views = sorted_views(g, 2 * kPi);
     const double delta = (views.angle.back() - views.angle.front() - kPi) / 2;
     std::vector<float> weights(g.rays());
     for (size_t i = 0; i < views.order.size(); i++)
       for (int64_t k = 0; k < g.bins; k++)
         weights[views.order[i] * g.bins + k] = static_cast<float>(
-            plan.ray_weights[k] * parker(views.angle[i] - views.angle.front(), fan_angle(g, k), delta));
-    plan.ray_weights = std::move(weights);
-    plan.weights_per_view = true;
+            filter.ray_weights[k] * parker(views.angle[i] - views.angle.front(), fan_angle(g, k), delta));
+    filter.ray_weights = std::move(weights);
+    filter.weights_per_view = true;
   }
   return plan;
 }
 
-void fbp(const Context& context, const Backend& backend, const Geometry& g, const FilterPlan& plan,
-         int64_t slices, const float* sinograms, float* images) {
+void fbp(const Context& context, const Backend& backend, const FbpPlan& plan, int64_t slices,
+         const float* sinograms, float* images) {
+  const Geometry& g = plan.geometry;
+  const int64_t measured_rays = g.views() * plan.measured_bins;
   Scratch<float> filtered = context.scratch<float>(std::min(slices, kSlicesAtOnce) * g.rays());
   for (int64_t s = 0; s < slices; s += kSlicesAtOnce) {
     const int64_t count = std::min(kSlicesAtOnce, slices - s);
-    backend.ramp_filter(context, {plan, count, sinograms + s * g.rays(), filtered.data()});
+    const float* source = sinograms + s * measured_rays;
+    if (plan.measured_bins != g.bins) {
+      std::fill_n(filtered.data(), count * g.rays(), 0.0f);
+      for (int64_t row = 0; row < count * g.views(); row++)
+        std::copy_n(source + row * plan.measured_bins, plan.measured_bins,
+                    filtered.data() + row * g.bins + plan.empty_bins_in_front);
+      source = filtered.data();
+    }
+    backend.ramp_filter(context, {plan.filter, count, source, filtered.data()});
     backend.backproject(context, {g, count, filtered.data(), images + s * g.grid.pixels()});
   }
 }

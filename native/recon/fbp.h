@@ -31,11 +31,19 @@ struct FbpOptions {
   Window window = Window::ram_lak;
   double cutoff = 1;
 };
-FilterPlan fbp_plan(const Geometry& geometry, const FbpOptions& options);
+
+// Tables for many slices. A sideways detector is widened with empty bins until it is symmetric: its filtered
+// views reach beyond the measured bins, and the opposite views need what lies there.
+struct FbpPlan {
+  Geometry geometry;  // widened where the detector is pushed sideways
+  FilterPlan filter;
+  int64_t measured_bins, empty_bins_in_front;
+};
+FbpPlan fbp_plan(const Geometry& geometry, const FbpOptions& options);
 
 // images [slices, rows, columns] = FBP of sinograms [slices, views, bins]. Progress: 2 units per view and
 // slice.
-void fbp(const Context& context, const Backend& backend, const Geometry& geometry, const FilterPlan& plan,
-         int64_t slices, const float* sinograms, float* images);
+void fbp(const Context& context, const Backend& backend, const FbpPlan& plan, int64_t slices,
+         const float* sinograms, float* images);
 
 }  // namespace sino

@@ -1,0 +1,87 @@
+/** Between public arrays and the addon: batches of slices in, batches out, with shapes checked in words. */
+import {
+  type ArrayLike,
+  checkArray,
+  isContiguous,
+  sizeOf,
+  type TypedArray,
+  type Volume,
+  volume,
+} from "../core/arrays.ts";
+import { show, sinoError } from "../core/errors.ts";
+import { allocate, type Device, type JobOptions, runJob } from "../native/job.ts";
+import type { Geometry } from "./geometry.ts";
+
+export interface OperationOptions extends JobOptions {
+  device?: Device | undefined;
+}
+
+export interface OutputOptions {
+  /** Receives the result instead of a new array: row-major, contiguous, of the result's shape. Must not be an input. */
+  out?: ArrayLike<Float32Array> | undefined;
+}
+
+export interface Batch {
+  data: Float32Array;
+  slices: number;
+  /** Leading shape of the result: [] for one slice, [slices] for a batch. */
+  lead: number[];
+}
+
+/** Any array as contiguous float32: the same memory where it already is, else a copy made by the addon. */
+export async function packed(array: ArrayLike, options: JobOptions = {}): Promise<Float32Array> {
+  const size = sizeOf(array.shape);
+  const offset = array.offset ?? 0;
+  if (array.data instanceof Float32Array && isContiguous(array)) return array.data.subarray(offset, offset + size);
+  const out = allocate(size);
+  const { shape } = array;
+  const stride = array.stride ?? shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
+  await runJob(
+    "pack",
+    {
+      input: array.data as TypedArray,
+      shape: Float64Array.from(shape),
+      stride: Float64Array.from(stride),
+      offset,
+      output: out,
+    },
+    { signal: options.signal },
+  );
+  return out;
+}
+
+/** Checks that `array` is one slice or a batch of slices of this shape. */
+export async function batchOf(
+  array: ArrayLike,
+  name: string,
+  expected: readonly [number, number],
+  meaning: string,
+  options: JobOptions,
+): Promise<Batch> {
+  checkArray(array, name, [2, 3]);
+  const [rows, columns] = array.shape.slice(-2);
+  if (rows !== expected[0] || columns !== expected[1])
+    throw sinoError(
+      "ERR_SINO_SHAPE",
+      `Expected ${name} of ${meaning} ${expected[0]} × ${expected[1]} as the geometry says but received shape ${show([...array.shape])}.`,
+      { details: { expected, shape: array.shape } },
+    );
+  const lead = array.shape.slice(0, -2);
+  return { data: await packed(array, options), slices: sizeOf(lead), lead: [...lead] };
+}
+
+export function output(shape: readonly number[], out: ArrayLike<Float32Array> | undefined): Volume<Float32Array> {
+  if (!out) return volume(allocate(sizeOf(shape)), shape);
+  checkArray(out, "out");
+  const same = out.shape.length === shape.length && shape.every((n, axis) => n === out.shape[axis]);
+  if (!(out.data instanceof Float32Array) || !isContiguous(out) || !same)
+    throw sinoError(
+      "ERR_SINO_SHAPE",
+      `Expected out as contiguous float32 of shape ${show([...shape])} but received ${show(out.data)} of shape ${show([...out.shape])}.`,
+    );
+  return volume(out.data.subarray(out.offset ?? 0, (out.offset ?? 0) + sizeOf(shape)), shape);
+}
+
+export function sinogramShape(geometry: Geometry): readonly [number, number] {
+  return [geometry.angles.length, geometry.bins];
+}

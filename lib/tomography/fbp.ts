@@ -1,0 +1,124 @@
+/** Filtered back-projection, whole and in its two halves. */
+import type { ArrayLike, Volume } from "../core/arrays.ts";
+import { addon } from "../native/addon.ts";
+import { fromNative, runJob } from "../native/job.ts";
+import { batchOf, type OperationOptions, type OutputOptions, output, sinogramShape } from "./batch.ts";
+import { type Geometry, nativeGeometry } from "./geometry.ts";
+
+export const filters = ["ram-lak", "shepp-logan", "cosine", "hamming", "hann"] as const;
+export type FilterName = (typeof filters)[number];
+
+export interface FilterOptions extends OperationOptions, OutputOptions {
+  /** Window on the ramp; default "ram-lak" (none). */
+  filter?: FilterName | undefined;
+  /** Highest frequency that passes, as a fraction of Nyquist, above 0 up to 1; default 1. */
+  cutoff?: number | undefined;
+}
+
+/**
+ * Reconstructs sinograms [views, bins] or [slices, views, bins] (dimensionless line integrals) into images
+ * [rows, columns] or [slices, rows, columns] in 1/mm. Full scans, short scans (Parker weights) and uneven or unsorted angles
+ * are recognised from the geometry; see `scanOf`. Kak & Slaney 1988, chapter 3.
+ * Throws ERR_SINO_SHAPE, ERR_SINO_OUT_OF_RANGE (also for NaN or infinity in the sinogram), ERR_SINO_OUT_OF_MEMORY.
+ *
+ * @example
+ * const image = await fbp(sinogram, geometry, { filter: "hann" });
+ */
+export async function fbp(
+  sinograms: ArrayLike,
+  geometry: Geometry,
+  options: FilterOptions = {},
+): Promise<Volume<Float32Array>> {
+  const { data, slices, lead } = await batchOf(
+    sinograms,
+    "sinograms",
+    sinogramShape(geometry),
+    "views × bins",
+    options,
+  );
+  const images = output([...lead, ...geometry.image.shape], options.out);
+  await runJob(
+    "fbp",
+    {
+      device: options.device ?? "auto",
+      geometry: nativeGeometry(geometry),
+      slices,
+      sinograms: data,
+      images: images.data,
+      filter: options.filter ?? "ram-lak",
+      cutoff: options.cutoff ?? 1,
+    },
+    options,
+  );
+  return images;
+}
+
+/** The first half of `fbp`: every view weighted and filtered, ready for `backproject`. */
+export async function filterViews(
+  sinograms: ArrayLike,
+  geometry: Geometry,
+  options: FilterOptions = {},
+): Promise<Volume<Float32Array>> {
+  const { data, slices, lead } = await batchOf(
+    sinograms,
+    "sinograms",
+    sinogramShape(geometry),
+    "views × bins",
+    options,
+  );
+  const filtered = output([...lead, ...sinogramShape(geometry)], options.out);
+  await runJob(
+    "filter",
+    {
+      device: options.device ?? "auto",
+      geometry: nativeGeometry(geometry),
+      slices,
+      sinograms: data,
+      filtered: filtered.data,
+      filter: options.filter ?? "ram-lak",
+      cutoff: options.cutoff ?? 1,
+    },
+    options,
+  );
+  return filtered;
+}
+
+/**
+ * The second half of `fbp`: pixel-driven back-projection with linear interpolation and the fan's distance weight. Not the
+ * transpose of `project`; that is `projectTranspose`.
+ */
+export async function backproject(
+  filtered: ArrayLike,
+  geometry: Geometry,
+  options: OperationOptions & OutputOptions = {},
+): Promise<Volume<Float32Array>> {
+  const { data, slices, lead } = await batchOf(filtered, "filtered", sinogramShape(geometry), "views × bins", options);
+  const images = output([...lead, ...geometry.image.shape], options.out);
+  await runJob(
+    "backproject",
+    {
+      device: options.device ?? "auto",
+      geometry: nativeGeometry(geometry),
+      slices,
+      sinograms: data,
+      images: images.data,
+    },
+    options,
+  );
+  return images;
+}
+
+export interface Scan {
+  /** full: 360°; half: 180° of a parallel beam; short: at least 180° plus the fan; limited: less, the image will lack edges. */
+  coverage: "full" | "half" | "short" | "limited";
+  coveredDeg: number;
+}
+
+/** What the angles of a geometry amount to, as `fbp` sees them. */
+export function scanOf(geometry: Geometry): Scan {
+  try {
+    return addon().describeScan(nativeGeometry(geometry));
+  } catch (error) {
+    throw fromNative(error);
+  }
+}
