@@ -3,6 +3,7 @@
  * compressed or not, both byte orders. Version 7.3 files are HDF5 and read by hdf5.ts; version 4 is refused.
  * Shapes are those that MATLAB shows; elements come row-major, as scipy.io.loadmat gives them.
  */
+import { constants } from "node:buffer";
 import { promisify } from "node:util";
 import { inflate } from "node:zlib";
 import { isArrayLike, sizeOf, type TypedArray, type Volume, volume } from "../core/arrays.ts";
@@ -184,8 +185,9 @@ async function readByteOrder(source: ByteSource): Promise<boolean> {
 async function inflateElement(stored: Bytes, littleEndian: boolean, name: string): Promise<Bytes> {
   let bytes: Bytes;
   try {
-    // A compressed variable may not say how long it is, but deflate bounds it.
-    bytes = new Uint8Array(await promisify(inflate)(stored, { maxOutputLength: (stored.length + 1) * deflateLimit }));
+    // How long a compressed variable is, it only says inside; deflate bounds it.
+    const maxOutputLength = Math.min((stored.length + 1) * deflateLimit, constants.MAX_LENGTH);
+    bytes = new Uint8Array(await promisify(inflate)(stored, { maxOutputLength }));
   } catch (cause) {
     throw formatError(name, `its compressed data are damaged (${(cause as Error).message}).`, {}, cause);
   }

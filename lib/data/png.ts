@@ -1,12 +1,11 @@
 /** PNG images as arrays, 1 to 16 bits, and the 16-bit PNGs of the DeepLesion data set, where HU = stored − 32768. */
-import { readFile } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import type { DecodedPng } from "fast-png";
 import { type ArrayLike, checkArray, type TypedArray, type Volume, volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
-import { ioError, writeFileAtomic } from "../core/files.ts";
+import { writeFileAtomic } from "../core/files.ts";
 import { offsetToInt16, offsetToUint16, rowMajorData, unpackSamples } from "./elements.ts";
-import { deflateLimit, formatError } from "./source.ts";
+import { deflateLimit, formatError, withFile } from "./source.ts";
 
 /** What DeepLesion adds to HU so that 16-bit PNG can hold them. */
 export const deepLesionOffset = 32768;
@@ -30,9 +29,7 @@ const signature = "\x89PNG\r\n\x1a\n";
  * Throws ERR_SINO_IO, ERR_SINO_IO_FORMAT.
  */
 export async function readPng(path: string, { deepLesion = false }: PngOptions = {}): Promise<PngImage> {
-  const bytes = await readFile(path).catch((cause) => {
-    throw ioError("read", path, cause);
-  });
+  const bytes = Buffer.from((await withFile(path, (source) => source.read(0, source.length, "a PNG image"))).buffer);
   checkChunks(bytes, path);
   const { decode } = await import("fast-png");
   let image: DecodedPng;

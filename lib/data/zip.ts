@@ -2,6 +2,7 @@
  * The part of the zip format that .npz files use: stored and deflated members, ZIP64 when reading.
  * Sizes and offsets come from the central directory (PKWARE APPNOTE 4.3); checksums are verified.
  */
+import { constants } from "node:buffer";
 import { promisify } from "node:util";
 import { crc32, deflateRaw, inflateRaw } from "node:zlib";
 import { sinoError } from "../core/errors.ts";
@@ -129,6 +130,11 @@ async function decompress(stored: Uint8Array, entry: ZipEntry, name: string): Pr
     throw formatError(
       name,
       `${stored.length} compressed bytes cannot hold the ${entry.length} bytes promised. The file is damaged.`,
+    );
+  if (entry.length > constants.MAX_LENGTH)
+    throw sinoError(
+      "ERR_SINO_UNSUPPORTED",
+      `Cannot read ${name}: ${entry.length} deflated bytes are too many. Save it without compression.`,
     );
   try {
     return await promisify(inflateRaw)(stored, { maxOutputLength: Math.max(1, entry.length) });

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { deflateSync } from "node:zlib";
@@ -69,6 +70,14 @@ test("reads numbers in both byte orders, compressed too, row-major in MATLAB's s
     assert.instance(small!.data, Float32Array, "the class counts, not how it is stored");
     assert.equal([...small!.data], [7, 8, 9]);
   }
+});
+
+test("reads a compressed variable whose bound is beyond the longest buffer", async () => {
+  const m = makeMat();
+  const noise = randomBytes(5 << 20);
+  writeFileSync(at("noise.mat"), m.file(m.compressed(m.matrix(9, [5 << 20, 1], "noise", m.element(2, noise)))));
+  const { array } = await readMatArray(at("noise.mat"));
+  assert.ok(noise.equals(Buffer.from(array.data.buffer, array.data.byteOffset, array.data.byteLength)));
 });
 
 test("reads one array by name or path; lists what exists otherwise", async () => {
