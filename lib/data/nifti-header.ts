@@ -302,8 +302,9 @@ export function asSingleFile(header: NiftiHeader): NiftiHeader {
   bytes[layouts[header.version].magic + 1] = "+".charCodeAt(0);
   const single: NiftiHeader = { ...copy, single: true, bytes };
   const view = new HeaderView(single);
-  if (header.version === 1) view.setReal(108, 4, start);
-  else view.setInteger(168, 8, start);
+  const { voxOffset } = layouts[header.version];
+  if (header.version === 1) view.setReal(voxOffset, 4, start);
+  else view.setInteger(voxOffset, 8, start);
   return single;
 }
 

@@ -307,7 +307,13 @@ print(json.dumps(out))`;
       assertClose(image.array.data, values, { rtol: 1e-6 }, name);
       assertAffine(image.affine, affine);
       assertClose(image.spacing, zooms, { rtol: 1e-6 }, name);
-      if (name === "pair.hdr") assertClose((await readNifti(at("pair.img"))).array.data, values, {});
+      if (name === "pair.hdr") {
+        assertClose((await readNifti(at("pair.img"))).array.data, values, {});
+        await writeNifti(at("joined.nii"), image.array, { header: image.header });
+        const joined = await readNifti(at("joined.nii"));
+        assertClose(joined.array.data, values, {});
+        assertAffine(joined.affine, affine);
+      }
       if (!name.endsWith(".nii")) continue;
       const stored = await readNifti(at(name), { stored: true });
       if (/^r[67]/.test(name)) continue; // 64-bit integers are written back as float64
