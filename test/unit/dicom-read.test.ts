@@ -171,6 +171,17 @@ test("chooses the CT series, or asks which", async () => {
   assert.is(mr.modality, "MR");
 });
 
+test("puts the HU into a buffer that is handed in, where it is long enough", async () => {
+  const folder = newFolder();
+  writeCtSeries(folder, 2);
+  const buffer = new Float32Array(2 * pixels + 3);
+  const { volume } = await readSeries(folder, { buffer });
+  assert.is(volume.data.buffer, buffer.buffer);
+  assert.is(volume.data.length, 2 * pixels);
+  assertClose(sliceOf(await readSeries(folder), 1), volume.data.subarray(pixels), {}, "second slice");
+  await assertRejects(() => readSeries(folder, { buffer: new Float32Array(pixels) }), "ERR_SINO_SHAPE");
+});
+
 test("a list of files is a series too", async () => {
   const files = writeCtSeries(newFolder(), 4);
   assert.is((await readSeries(files.slice(1, 3))).slices.length, 2);

@@ -1,6 +1,7 @@
 /** A DICOM series as a float32 volume in HU, with everything needed to write a derived series of it. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Volume, volume } from "../../core/arrays.ts";
+import { show, sinoError } from "../../core/errors.ts";
 import { allocate, runJob } from "../../native/job.ts";
 import { CodecPool } from "./codec-pool.ts";
 import { arrange, type SeriesGeometry } from "./geometry.ts";
@@ -14,6 +15,8 @@ export interface ReadSeriesOptions {
   seriesUid?: string | undefined;
   /** Read images that are not CT too; a missing rescale then counts as slope 1, intercept 0. */
   anyModality?: boolean | undefined;
+  /** Where to put the HU: reused memory, which saves a third of the time. At least as long as the volume, which becomes a view of it. */
+  buffer?: Float32Array<ArrayBuffer> | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: OnProgress | undefined;
 }
@@ -53,12 +56,12 @@ export function paddingHu(slice: CtSlice): number | undefined {
  *     const { volume, spacingMm, warnings } = await readSeries("scans/0042");
  */
 export async function readSeries(path: string | readonly string[], options: ReadSeriesOptions = {}): Promise<CtSeries> {
-  const { signal, onProgress } = options;
+  const { buffer, signal, onProgress } = options;
   signal?.throwIfAborted();
   const { slices, warnings } = await selectSlices(path, options);
   const geometry = arrange(slices);
   const first = geometry.slices[0]!;
-  const hu = await readVolume(geometry.slices, signal, onProgress);
+  const hu = await readVolume(geometry.slices, buffer, signal, onProgress);
   return {
     ...geometry,
     volume: volume(hu, [slices.length, first.rows, first.columns]),
@@ -89,11 +92,12 @@ function batches(slices: readonly CtSlice[]): CtSlice[][] {
 /** Two stages take turns: while one is rescaled by the native threads, the next batch is read into the other. */
 async function readVolume(
   slices: readonly CtSlice[],
+  buffer: Float32Array<ArrayBuffer> | undefined,
   signal: AbortSignal | undefined,
   onProgress: OnProgress | undefined,
 ): Promise<Float32Array<ArrayBuffer>> {
   const pixels = slices[0]!.rows * slices[0]!.columns;
-  const hu = allocate(slices.length * pixels);
+  const hu = buffer ? within(buffer, slices.length * pixels) : allocate(slices.length * pixels);
   const report = progressReporter(onProgress, "read", slices.length);
   const size = Math.max(stageBytes, ...slices.map(storedBytes));
   const stages = [
@@ -120,6 +124,16 @@ async function readVolume(
     await rescaling.catch(() => undefined); // the native job borrows the stage and the volume
     await pool.close();
   }
+}
+
+function within(buffer: unknown, length: number): Float32Array<ArrayBuffer> {
+  if (!(buffer instanceof Float32Array) || buffer.length < length)
+    throw sinoError(
+      "ERR_SINO_SHAPE",
+      `Expected a Float32Array of at least ${length} elements for buffer but received ${show(buffer)}.`,
+      { details: { needed: length } },
+    );
+  return (buffer as Float32Array<ArrayBuffer>).subarray(0, length);
 }
 
 async function readBatch(
