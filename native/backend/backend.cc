@@ -15,6 +15,8 @@ constexpr Backend kCpu = {
     cpu::ramp_filter,
     cpu::rescale, cpu::store, cpu::combine, cpu::threshold, cpu::non_zero, cpu::select, cpu::statistics,
     cpu::interpolate,
+    cpu::distance,
+    cpu::morphology,
     cpu::tissue_split,
     cpu::metal_path,
     cpu::polychromatic,

@@ -7,12 +7,14 @@
 #include <vector>
 
 #include "native/ops/backproject.h"
+#include "native/ops/distance.h"
 #include "native/ops/interpolate.h"
 #include "native/ops/joseph.h"
 #include "native/ops/metal_path.h"
 #include "native/ops/metrics.h"
 #include "native/ops/noise.h"
 #include "native/ops/polychromatic.h"
+#include "native/ops/morphology.h"
 #include "native/ops/pixels.h"
 #include "native/ops/ramp.h"
 #include "native/ops/rescale.h"
@@ -35,6 +37,8 @@ struct Backend {
   void (*select)(const Context&, const SelectArgs&);
   void (*statistics)(const Context&, const StatisticsArgs&);
   void (*interpolate)(const Context&, const InterpolateArgs&);
+  void (*distance)(const Context&, const DistanceArgs&);
+  void (*morphology)(const Context&, const MorphologyArgs&);
   void (*tissue_split)(const Context&, const TissueSplitArgs&);
   void (*metal_path)(const Context&, const MetalPathArgs&);
   void (*polychromatic)(const Context&, const PolychromaticArgs&);

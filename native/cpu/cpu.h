@@ -2,12 +2,14 @@
 #pragma once
 
 #include "native/ops/backproject.h"
+#include "native/ops/distance.h"
 #include "native/ops/interpolate.h"
 #include "native/ops/joseph.h"
 #include "native/ops/metal_path.h"
 #include "native/ops/metrics.h"
 #include "native/ops/noise.h"
 #include "native/ops/polychromatic.h"
+#include "native/ops/morphology.h"
 #include "native/ops/pixels.h"
 #include "native/ops/ramp.h"
 #include "native/ops/rescale.h"
@@ -28,6 +30,8 @@ void non_zero(const Context& context, const NonZeroArgs& args);
 void select(const Context& context, const SelectArgs& args);
 void statistics(const Context& context, const StatisticsArgs& args);
 void interpolate(const Context& context, const InterpolateArgs& args);
+void distance(const Context& context, const DistanceArgs& args);
+void morphology(const Context& context, const MorphologyArgs& args);
 
 void tissue_split(const Context& context, const TissueSplitArgs& args);
 void metal_path(const Context& context, const MetalPathArgs& args);

@@ -52,6 +52,13 @@ struct SimdKernels {
   // exponent).
   void (*attenuate)(const PolychromaticArgs& args, const float* const* paths, int64_t rays, float* sums,
                     float* shifts);
+  // counts = rows to the nearest feature of the same column, infinite where there is none; features are the
+  // pixels that are zero, or with `flip` those that are not. `stride` elements from one row to the next.
+  void (*distance_counts)(const uint8_t* mask, bool flip, int64_t rows, int64_t stride, int64_t columns,
+                          float* counts);
+  // squares[begin, end) = offset + (x − vertex)²; distances = √squares
+  void (*distance_fill)(float* squares, int64_t begin, int64_t end, int32_t vertex, float offset);
+  void (*distance_roots)(const float* squares, int64_t count, float* distances);
 };
 
 // Frequencies in the order in which filter_rows' forward transform leaves them.

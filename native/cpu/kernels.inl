@@ -379,6 +379,45 @@ static void attenuate(const PolychromaticArgs& args, const float* const* paths, 
     }
 }
 
+// ---------------------------------------------------------------- distance
+// Rows one after the other, down and up again: memory is touched in order, and the compiler vectorises along
+// the row.
+static void distance_counts(const uint8_t* mask, bool flip, int64_t rows, int64_t stride, int64_t columns,
+                            float* counts) {
+  const uint8_t turn = flip ? 1 : 0;
+  for (int64_t x = 0; x < columns; x++)
+    counts[x] = static_cast<uint8_t>(mask[x] != 0) == turn ? 0.0f : __builtin_inff();
+  for (int64_t y = 1; y < rows; y++) {
+    const uint8_t* m = mask + y * stride;
+    float* here = counts + y * stride;
+    const float* above = here - stride;
+    for (int64_t x = 0; x < columns; x++) {
+      const float next = above[x] + 1.0f;
+      here[x] = static_cast<uint8_t>(m[x] != 0) == turn ? 0.0f : next;
+    }
+  }
+  for (int64_t y = rows - 2; y >= 0; y--) {
+    float* here = counts + y * stride;
+    const float* below = here + stride;
+    for (int64_t x = 0; x < columns; x++) {
+      const float next = below[x] + 1.0f;
+      here[x] = next < here[x] ? next : here[x];
+    }
+  }
+}
+
+static void distance_fill(float* squares, int64_t begin, int64_t end, int32_t vertex, float offset) {
+  for (int64_t x = begin; x < end; x++) {
+    const float d = static_cast<float>(static_cast<int32_t>(x) - vertex);
+    squares[x] = offset + d * d;
+  }
+}
+
+__attribute__((optimize("no-math-errno"))) static void distance_roots(const float* squares, int64_t count, float* distances) {
+  for (int64_t x = 0; x < count; x++) distances[x] = __builtin_sqrtf(squares[x]);
+}
+
 extern const SimdKernels kernels;
 const SimdKernels kernels = {SINO_TARGET_NAME, kWidth,      joseph_gather, joseph_scatter,
-                             backproject_tile, filter_rows, attenuate};
+                             backproject_tile, filter_rows, attenuate,
+                             distance_counts,  distance_fill, distance_roots};

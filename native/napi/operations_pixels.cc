@@ -8,7 +8,8 @@ namespace sino {
 
 namespace {
 
-constexpr int64_t kMost = int64_t(1) << 48;  // far beyond memory, and products of counts are checked
+constexpr int64_t kMost = int64_t(1) << 48;        // far beyond memory, and products of counts are checked
+constexpr int64_t kMostAcross = int64_t(1) << 24;  // rows or columns: counts of them are exact in float
 
 int64_t count_of(Arguments& a, const char* name) { return a.integer(name, 0, kMost); }
 
@@ -169,6 +170,54 @@ Work interpolate(Arguments& a, int64_t* total) {
   };
 }
 
+struct Planes {
+  int64_t slices, rows, columns, count;
+};
+Planes planes_of(Arguments& a) {
+  Planes p{count_of(a, "slices"), a.integer("rows", 0, kMostAcross), a.integer("columns", 0, kMostAcross), 0};
+  p.count = checked_product(p.slices, p.rows * p.columns);
+  return p;
+}
+
+Work distance(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  const Planes p = planes_of(a);
+  DistanceArgs args{p.slices, p.rows, p.columns, a.flag("volume"), {}, nullptr, nullptr, nullptr};
+  const std::vector<double> spacing = a.numbers("spacing");
+  require(spacing.size() == 3, Code::shape, "Expected three spacings: slice, row, column.");
+  for (int axis = 0; axis < 3; axis++) {
+    require(spacing[axis] > 0 && std::isfinite(spacing[axis]), Code::out_of_range,
+            "Expected positive spacings.");
+    args.spacing[axis] = spacing[axis];
+  }
+  args.mask = a.input<uint8_t>("mask", p.count);
+  args.distances = a.output<float>("distances", p.count);
+  if (a.has("indices"))
+    args.indices = a.output<int32_t>("indices", checked_product(p.count, args.volume ? 3 : 2));
+  *total = p.slices * p.rows;
+  return [=, &backend](const Context& context) -> Numbers {
+    backend.distance(context, args);
+    return {};
+  };
+}
+
+Work morphology(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  const Planes p = planes_of(a);
+  const std::string shape = a.text("shape");
+  MorphologyArgs args{p.slices,        p.rows,      p.columns,         a.input<uint8_t>("mask", p.count),
+                      a.flag("erode"), Reach::disk, a.number("reach"), a.output<uint8_t>("result", p.count)};
+  require(shape == "disk" || shape == "cross" || shape == "box", Code::out_of_range,
+          "Expected shape \"disk\", \"cross\" or \"box\".");
+  require(args.reach >= 0, Code::out_of_range, "Expected a reach of at least 0.");
+  if (shape != "disk") args.shape = shape == "cross" ? Reach::cross : Reach::box;
+  *total = p.slices * p.rows;
+  return [=, &backend](const Context& context) -> Numbers {
+    backend.morphology(context, args);
+    return {};
+  };
+}
+
 }  // namespace
 
 void add_pixel_operations(std::map<std::string, Reader>& readers) {
@@ -180,6 +229,8 @@ void add_pixel_operations(std::map<std::string, Reader>& readers) {
   readers["select"] = select;
   readers["statistics"] = statistics;
   readers["interpolate"] = interpolate;
+  readers["distance"] = distance;
+  readers["morphology"] = morphology;
 }
 
 }  // namespace sino
