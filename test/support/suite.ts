@@ -24,7 +24,14 @@ export function testSuite(name: string): TestSuite {
   const test = ((title: string, body: Body) => {
     registered++;
     inner(title, async () => {
-      await body();
+      try {
+        await body();
+      } catch (error) {
+        // uvu's printer takes `details` for a text of its own; our errors keep numbers there
+        if (error instanceof Error && typeof (error as { details?: unknown }).details === "object")
+          throw Object.assign(new Error(`${(error as { code?: string }).code}: ${error.message}`), { stack: error.stack });
+        throw error;
+      }
       passed++;
     });
   }) as TestSuite;
