@@ -1,4 +1,5 @@
 /** Only here: every codec of dcmjs-codecs against the pixels it encoded, fragments in all shapes, and damaged streams. */
+import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -109,6 +110,17 @@ codecTest("refused: a damaged stream, one of another size, no fragment, a cut fi
   const other = ctSlice({ rows: rows + 1, columns, pixels: new Int16Array((rows + 1) * columns) });
   writeFileSync(path, dicomBytes(other, { encapsulated: { uid, body: fragments(good) } }));
   await assertRejects(() => readSeries(path), "ERR_SINO_IO_FORMAT");
+});
+
+codecTest("idle decoders do not keep a script alive", () => {
+  const file = fileOf("alive", "1.2.840.10008.1.2.4.80", fragments(encode("JpegLs")));
+  const read = JSON.stringify(new URL("../../lib/data/dicom/read.ts", import.meta.url).href);
+  const script = `const { readSeries } = await import(${read}); await readSeries(${JSON.stringify(file)}); console.log(Date.now());`;
+  const child = spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
+    encoding: "utf8",
+  });
+  assert.is(child.status, 0, child.stderr);
+  assert.ok(Date.now() - Number(child.stdout) < 3000, "the script ended only when its decoders did");
 });
 
 test("refused: encapsulated by name, but with plain pixels", async () => {

@@ -1,4 +1,7 @@
-/** A few threads that decode compressed slices; started with the first one, ended with the series. */
+/**
+ * A few threads that decode compressed slices, shared by all reads and writes: started when needed (which takes longer than
+ * decoding a slice), ended after some idle seconds. Idle threads do not keep the process alive.
+ */
 import { availableParallelism } from "node:os";
 import type { Worker } from "node:worker_threads";
 import { sinoError } from "../../core/errors.ts";
@@ -22,22 +25,13 @@ interface Thread {
 const mostThreads = 8;
 /** A damaged stream must not hang a decoder for ever. */
 const sliceTimeoutMs = 60_000;
+const idleMs = 5_000;
 
-export class CodecPool {
+class CodecPool {
   #threads: Thread[] = [];
   #waiting: Job[] = [];
-  #limit: number;
-  #isClosed = false;
+  #limit = Math.min(mostThreads, availableParallelism());
 
-  /** At most `threads` decode at a time; default one per core, 8 at most. */
-  constructor(threads = Math.min(mostThreads, availableParallelism())) {
-    this.#limit = Math.max(1, threads);
-  }
-
-  /**
-   * Stored pixels of a compressed slice, little-endian, in a buffer of their own. Rejects with ERR_SINO_IO_FORMAT where the
-   * stream is damaged, with ERR_SINO_UNSUPPORTED where dcmjs-codecs is not installed.
-   */
   decode(slice: CtSlice): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ slice, resolve, reject });
@@ -45,23 +39,15 @@ export class CodecPool {
     });
   }
 
-  /** Ends the threads; what is still waiting is rejected. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    const threads = this.#threads.splice(0);
-    const ended = sinoError("ERR_SINO_DISPOSED", "The decoder was closed before the slice was decoded.");
-    for (const job of this.#waiting.splice(0)) job.reject(ended);
-    for (const thread of threads) this.#take(thread)?.reject(ended);
-    await Promise.all(threads.map((thread) => thread.worker.terminate()));
-  }
-
   #next(): void {
-    while (this.#waiting.length > 0 && !this.#isClosed) {
+    while (this.#waiting.length > 0) {
       const thread = this.#threads.find((t) => !t.job) ?? this.#start();
       if (!thread) return;
       const job = this.#waiting.shift()!;
       const { slice } = job;
       thread.job = job;
+      thread.worker.ref();
+      clearTimeout(thread.timer);
       thread.timer = setTimeout(
         () => this.#lose(thread, `decoding took longer than ${sliceTimeoutMs / 1000} s`),
         sliceTimeoutMs,
@@ -83,10 +69,9 @@ export class CodecPool {
 
   #start(): Thread | undefined {
     if (this.#threads.length >= this.#limit) return undefined;
+    // Decoders print complaints about damaged streams: kept from the terminal, the error says it. Reading what they
+    // print, even to drop it, would keep the process alive.
     const worker = startThread("codec-worker", import.meta.url, { stdout: true, stderr: true });
-    // Decoders print complaints about damaged streams; the error says it instead.
-    worker.stdout.resume();
-    worker.stderr.resume();
     const thread: Thread = { worker, job: undefined, timer: undefined };
     worker.on("message", (reply: DecodeReply) => this.#finish(thread, reply));
     worker.on("error", (error) => this.#lose(thread, error instanceof Error ? error.message : String(error)));
@@ -95,10 +80,13 @@ export class CodecPool {
     return thread;
   }
 
+  /** The thread has nothing to do now: it may be given something, or end. */
   #take(thread: Thread): Job | undefined {
-    clearTimeout(thread.timer);
     const { job } = thread;
     thread.job = undefined;
+    thread.worker.unref();
+    clearTimeout(thread.timer);
+    thread.timer = setTimeout(() => this.#lose(thread, "idle"), idleMs).unref();
     return job;
   }
 
@@ -114,10 +102,21 @@ export class CodecPool {
     const job = this.#take(thread);
     const index = this.#threads.indexOf(thread);
     if (index >= 0) this.#threads.splice(index, 1);
+    clearTimeout(thread.timer);
     void thread.worker.terminate();
     job?.reject(decodeError(job.slice, { error: reason }));
     this.#next();
   }
+}
+
+const pool = new CodecPool();
+
+/**
+ * Stored pixels of a compressed slice, little-endian, in a buffer of their own. Rejects with ERR_SINO_IO_FORMAT where the
+ * stream is damaged, with ERR_SINO_UNSUPPORTED where dcmjs-codecs is not installed.
+ */
+export function decodeSlice(slice: CtSlice): Promise<Uint8Array> {
+  return pool.decode(slice);
 }
 
 function decodeError({ file, transferSyntax }: CtSlice, { error, isMissing }: DecodeReply): Error {

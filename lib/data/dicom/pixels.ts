@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { isCodedError } from "../../core/errors.ts";
 import { ioError } from "../../core/files.ts";
-import type { CodecPool } from "./codec-pool.ts";
+import { decodeSlice } from "./codec-pool.ts";
 import { formatError } from "./failures.ts";
 import { parse } from "./parse.ts";
 import { type CtSlice, storedBytes } from "./slice.ts";
@@ -12,19 +12,19 @@ import { type CtSlice, storedBytes } from "./slice.ts";
  * Fills `into` (exactly the slice's stored bytes). Uncompressed slices are read before it returns, blocking for about
  * 0.05 ms; the promise is there for the others. Rejects with ERR_SINO_IO, ERR_SINO_IO_FORMAT or ERR_SINO_UNSUPPORTED.
  */
-export function readStored(slice: CtSlice, into: Uint8Array, pool: CodecPool): Promise<void> | undefined {
+export function readStored(slice: CtSlice, into: Uint8Array): Promise<void> | undefined {
   const { encoding } = slice.transferSyntax;
-  if (encoding === "encapsulated") return pool.decode(slice).then((pixels) => into.set(pixels));
+  if (encoding === "encapsulated") return decodeSlice(slice).then((pixels) => into.set(pixels));
   if (encoding === "deflated") return readDeflated(slice, into);
   readNative(slice, into);
   return undefined;
 }
 
 /** As readStored, into a buffer of its own. */
-export async function storedPixels(slice: CtSlice, pool: CodecPool): Promise<Uint8Array> {
-  if (slice.transferSyntax.encoding === "encapsulated") return pool.decode(slice);
+export async function storedPixels(slice: CtSlice): Promise<Uint8Array> {
+  if (slice.transferSyntax.encoding === "encapsulated") return decodeSlice(slice);
   const bytes = new Uint8Array(storedBytes(slice));
-  await readStored(slice, bytes, pool);
+  await readStored(slice, bytes);
   return bytes;
 }
 

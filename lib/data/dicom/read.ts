@@ -3,7 +3,6 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Volume, volume } from "../../core/arrays.ts";
 import { show, sinoError } from "../../core/errors.ts";
 import { allocate, runJob } from "../../native/job.ts";
-import { CodecPool } from "./codec-pool.ts";
 import { arrange, type SeriesGeometry } from "./geometry.ts";
 import { readStored } from "./pixels.ts";
 import { type OnProgress, progressReporter } from "./progress.ts";
@@ -104,13 +103,12 @@ async function readVolume(
     new ArrayBuffer(Math.min(size, slices.length * pixels * 4)),
     new ArrayBuffer(Math.min(size, slices.length * pixels * 4)),
   ];
-  const pool = new CodecPool();
   let rescaling: Promise<unknown> = Promise.resolve();
   let done = 0;
   try {
     for (const [turn, batch] of batches(slices).entries()) {
       const stage = stages[turn % 2]!;
-      await readBatch(batch, stage, pool, signal);
+      await readBatch(batch, stage, signal);
       await rescaling;
       rescaling = rescale(batch, stage, hu.subarray(done * pixels, (done + batch.length) * pixels), signal);
       rescaling.catch(() => undefined); // awaited below, whatever happens between
@@ -122,7 +120,6 @@ async function readVolume(
     return hu;
   } finally {
     await rescaling.catch(() => undefined); // the native job borrows the stage and the volume
-    await pool.close();
   }
 }
 
@@ -136,18 +133,13 @@ function within(buffer: unknown, length: number): Float32Array<ArrayBuffer> {
   return (buffer as Float32Array<ArrayBuffer>).subarray(0, length);
 }
 
-async function readBatch(
-  batch: readonly CtSlice[],
-  stage: ArrayBuffer,
-  pool: CodecPool,
-  signal?: AbortSignal,
-): Promise<void> {
+async function readBatch(batch: readonly CtSlice[], stage: ArrayBuffer, signal?: AbortSignal): Promise<void> {
   let turn = performance.now();
   const decoding: Promise<void>[] = [];
   try {
     for (const [i, slice] of batch.entries()) {
       const bytes = storedBytes(slice);
-      const pending = readStored(slice, new Uint8Array(stage, i * bytes, bytes), pool);
+      const pending = readStored(slice, new Uint8Array(stage, i * bytes, bytes));
       pending?.catch(() => undefined);
       if (pending) decoding.push(pending);
       if (performance.now() - turn < turnMs) continue;

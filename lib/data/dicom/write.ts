@@ -7,7 +7,6 @@ import { checkArray, isContiguous, type Volume } from "../../core/arrays.ts";
 import { show, sinoError } from "../../core/errors.ts";
 import { ioError } from "../../core/files.ts";
 import { storeSlices } from "../../native/ops.ts";
-import { CodecPool } from "./codec-pool.ts";
 import { type Derivation, type DerivedPixels, derivedFile } from "./derive.ts";
 import { explicitDataSet } from "./explicit.ts";
 import { formatError } from "./failures.ts";
@@ -145,7 +144,6 @@ async function writeSlices(
 ): Promise<number> {
   const { changed, signal, onProgress } = options;
   const report = progressReporter(onProgress, "write", slices.length);
-  const pool = new CodecPool();
   const state = { next: 0, done: 0, clipped: 0, failed: false };
   const work = async () => {
     while (state.next < slices.length && !state.failed) {
@@ -153,7 +151,7 @@ async function writeSlices(
       const i = state.next++;
       const slice = slices[i]!;
       const pixels = changed?.[i] === false ? undefined : sliceOf(hu, i);
-      const clipped = await writeSlice(slice, pixels, join(folder, names[i]!), pool, options);
+      const clipped = await writeSlice(slice, pixels, join(folder, names[i]!), options);
       state.clipped += clipped;
       report(++state.done);
     }
@@ -164,13 +162,9 @@ async function writeSlices(
       throw error;
     }),
   );
-  try {
-    const results = await Promise.allSettled(workers); // all have let go of the folder before it is removed
-    for (const result of results) if (result.status === "rejected") throw result.reason;
-    return state.clipped;
-  } finally {
-    await pool.close();
-  }
+  const results = await Promise.allSettled(workers); // all have let go of the folder before it is removed
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+  return state.clipped;
 }
 
 function sliceOf(hu: Volume, index: number): Float32Array<ArrayBuffer> {
@@ -182,7 +176,6 @@ async function writeSlice(
   slice: CtSlice,
   hu: Float32Array<ArrayBuffer> | undefined,
   path: string,
-  pool: CodecPool,
   options: WriteDerivedOptions,
 ): Promise<number> {
   const bytes = await readFile(slice.file).catch((error) => {
@@ -193,7 +186,7 @@ async function writeSlice(
     throw formatError(slice.file, "the file is not the one that the series was read from any more.");
   const { pixels, clipped } = hu
     ? await stored(slice, hu)
-    : { pixels: { bytes: await storedPixels(slice, pool) } satisfies DerivedPixels, clipped: 0 };
+    : { pixels: { bytes: await storedPixels(slice) } satisfies DerivedPixels, clipped: 0 };
   await writeSynced(path, derivedFile(source, slice, pixels, options));
   return clipped;
 }
