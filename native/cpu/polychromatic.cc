@@ -27,7 +27,8 @@ void polychromatic(const Context& context, const PolychromaticArgs& args) {
         paths[m] = copy;
       }
       simd.attenuate(args, paths, kBlock, sums, shifts);
-      for (int64_t i = 0; i < live; i++) args.output[first + i] = polychromatic_integral(sums[i], shifts[i]);
+      for (int64_t i = 0; i < live; i++)
+        args.output[first + i] = polychromatic_integral(sums[i], args.total, shifts[i]);
     }
     context.job.advance(std::min(end * kBlock, args.rays) - begin * kBlock);
   });

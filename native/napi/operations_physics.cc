@@ -26,8 +26,7 @@ Work tissue_split(Arguments& a, int64_t* total) {
   args.shift = static_cast<float>(a.number("shift"));
   args.low = static_cast<float>(a.number("low"));
   args.high = static_cast<float>(a.number("high"));
-  require(args.high > args.low, Code::out_of_range,
-          "Expected the upper split threshold above the lower one.");
+  require(args.high > args.low, Code::out_of_range, "Expected the upper split threshold above the lower one.");
   args.input = a.input<float>("input", args.count);
   args.mu = a.output<float>("mu", args.count);
   args.water = a.output<float>("water", args.count);
@@ -72,16 +71,14 @@ std::shared_ptr<EnergyTables> energy_tables(Arguments& a, int materials) {
           "Expected one attenuation ratio per material and energy.");
   double sum = 0;
   for (double w : weights) {
-    require(w >= 0 && std::isfinite(w), Code::out_of_range,
-            "Spectrum weights must be finite and not negative.");
+    require(w >= 0 && std::isfinite(w), Code::out_of_range, "Spectrum weights must be finite and not negative.");
     sum += w;
   }
   require(sum > 0, Code::out_of_range, "The spectrum has no photons.");
   auto tables = std::make_shared<EnergyTables>();
   for (double w : weights) tables->weights.push_back(static_cast<float>(w / sum));
   for (double r : ratios) {
-    require(r >= 0 && std::isfinite(r), Code::out_of_range,
-            "Attenuation ratios must be finite and not negative.");
+    require(r >= 0 && std::isfinite(r), Code::out_of_range, "Attenuation ratios must be finite and not negative.");
     tables->ratios.push_back(static_cast<float>(r));
   }
   for (int m = 0; m < materials; m++) {
@@ -103,6 +100,8 @@ Work polychromatic(Arguments& a, int64_t* total) {
   for (int m = 0; m < args.materials; m++)
     args.paths[m] = a.input<float>(("path" + std::to_string(m)).c_str(), args.rays);
   args.weights = tables->weights.data();
+  args.total = 0;
+  for (float w : tables->weights) args.total += w;
   args.ratios = tables->ratios.data();
   args.least_most = tables->least_most.data();
   args.output = a.output<float>("output", args.rays);
@@ -140,8 +139,7 @@ Work photon_noise(Arguments& a, int64_t* total) {
   args.count = count_of(a, "count");
   args.photons = a.number("photons");
   args.scatter = a.number("scatter");
-  require(args.photons >= 1 && args.photons <= 1e15, Code::out_of_range,
-          "Expected 1 to 1e15 photons per ray.");
+  require(args.photons >= 1 && args.photons <= 1e15, Code::out_of_range, "Expected 1 to 1e15 photons per ray.");
   require(args.scatter >= 0 && args.scatter <= 1e15, Code::out_of_range,
           "Expected 0 to 1e15 scattered photons per ray.");
   args.line_integrals = a.input<float>("input", args.count);
@@ -204,8 +202,7 @@ Work metrics_window(Arguments& a, int64_t* total) {
   const int64_t count = checked_product(args.slices, args.pixels);
   args.low = static_cast<float>(a.number("low"));
   args.high = static_cast<float>(a.number("high"));
-  require(args.high > args.low, Code::out_of_range,
-          "Expected the upper end of the window above the lower one.");
+  require(args.high > args.low, Code::out_of_range, "Expected the upper end of the window above the lower one.");
   args.levels = static_cast<int>(a.integer("levels", 0, 65535));
   const Mask mask = mask_of(a, args.slices, args.pixels);
   args.mask = mask.data;
@@ -225,8 +222,7 @@ Work metrics_differences(Arguments& a, int64_t* total) {
   args.slices = count_of(a, "slices");
   args.rows = a.integer("rows", 1, 1 << 24);
   args.columns = a.integer("columns", 1, 1 << 24);
-  const int64_t pixels = checked_product(args.rows, args.columns),
-                count = checked_product(args.slices, pixels);
+  const int64_t pixels = checked_product(args.rows, args.columns), count = checked_product(args.slices, pixels);
   const Mask mask = mask_of(a, args.slices, pixels);
   args.mask = mask.data;
   args.mask_slices = mask.slices;
@@ -248,8 +244,7 @@ Work metrics_decimate(Arguments& a, int64_t* total) {
   args.columns = a.integer("columns", 1, 1 << 24);
   args.factor = a.integer("factor", 1, std::min(args.rows, args.columns));
   const int64_t f = args.factor, rows = (args.rows + f - 1) / f, columns = (args.columns + f - 1) / f;
-  args.input =
-      a.input<float>("input", checked_product(args.slices, checked_product(args.rows, args.columns)));
+  args.input = a.input<float>("input", checked_product(args.slices, checked_product(args.rows, args.columns)));
   args.output = a.output<float>("output", checked_product(args.slices, checked_product(rows, columns)));
   *total = args.slices * rows;
   return [=, &backend](const Context& context) -> Numbers {

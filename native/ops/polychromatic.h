@@ -31,7 +31,8 @@ struct PolychromaticArgs {
   int64_t rays;
   int materials, energies;
   const float* paths[kMaxMaterials];
-  const float* weights;     // [energies], sum 1
+  const float* weights;     // [energies]
+  float total;              // their sum, added up in float in their order, so that no path gives exactly 0
   const float* ratios;      // [materials, energies]
   const float* least_most;  // [materials, 2]: smallest and largest ratio
   float* output;
@@ -50,8 +51,8 @@ SINO_HD inline float exponent_bound(const float* least_most, float path) {
 }
 
 // From the sum of shifted exponentials to the line integral.
-SINO_HD inline float polychromatic_integral(float sum, float shift) {
-  return float(shift - log(double(sum)));
+SINO_HD inline float polychromatic_integral(float sum, float total, float shift) {
+  return float(shift - log(double(sum) / total));
 }
 
 SINO_HD inline float water_corrected(const WaterCorrectionArgs& args, float p) {

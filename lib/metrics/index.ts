@@ -1,0 +1,4 @@
+/** How good images are: PSNR, SSIM, errors, and the field's protocols. */
+export type { CompareOptions } from "./compare.ts";
+export * from "./evaluate.ts";
+export { psnr, type RangeOptions, rmse, type SsimOptions, ssim } from "./metrics.ts";
