@@ -1,26 +1,13 @@
 // Projection, back-projection, filter and FBP, as JavaScript calls them.
 #include "native/backend/backend.h"
 #include "native/napi/job.h"
+#include "native/napi/options.h"
 #include "native/recon/checks.h"
 #include "native/recon/fbp.h"
 
 namespace sino {
 
 namespace {
-
-int64_t slices_of(Arguments& a) { return a.integer("slices", 0, int64_t(1) << 31); }
-
-Window window_named(const std::string& name) {
-  if (name == "ram-lak") return Window::ram_lak;
-  if (name == "shepp-logan") return Window::shepp_logan;
-  if (name == "cosine") return Window::cosine;
-  if (name == "hamming") return Window::hamming;
-  if (name == "hann") return Window::hann;
-  throw Error(Code::out_of_range,
-              "Expected filter ram-lak, shepp-logan, cosine, hamming or hann but received \"" + name + "\".");
-}
-
-FbpOptions fbp_options(Arguments& a) { return {window_named(a.text("filter")), a.number("cutoff", 1)}; }
 
 Work project(Arguments& a, int64_t* total) {
   const Backend& backend = backend_for(a.text("device"));
