@@ -121,11 +121,9 @@ export function decodeSlice(slice: CtSlice): Promise<Uint8Array> {
 
 function decodeError({ file, transferSyntax }: CtSlice, { error, isMissing }: DecodeReply): Error {
   if (isMissing)
-    return sinoError(
-      "ERR_SINO_UNSUPPORTED",
-      `${file}: decoding ${transferSyntax.name} needs the optional package dcmjs-codecs. Type: npm install dcmjs-codecs`,
-      { details: { file, package: "dcmjs-codecs" } },
-    );
+    return sinoError("ERR_SINO_UNSUPPORTED", `${file} is ${transferSyntax.name}. ${error}`, {
+      details: { file, package: "dcmjs-codecs" },
+    });
   return formatError(file, `its ${transferSyntax.name} pixels cannot be decoded: ${error}.`, {
     transferSyntax: transferSyntax.uid,
   });

@@ -1,6 +1,7 @@
 /** One thread that decodes compressed slices with dcmjs-codecs: reads the fragments, decodes, hands the bytes over. */
 import { closeSync, openSync, readSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
+import { importOptional } from "../optional.ts";
 import { joinFragments } from "./fragments.ts";
 import type { Codec } from "./syntaxes.ts";
 
@@ -28,8 +29,8 @@ type CodecsModule = typeof import("dcmjs-codecs");
 let codecs: Promise<CodecsModule> | undefined;
 
 async function load(): Promise<CodecsModule> {
-  const loaded = (await import("dcmjs-codecs")) as CodecsModule & { default?: CodecsModule };
-  const module = loaded.default ?? loaded;
+  const loaded = await importOptional("dcmjs-codecs", "Decoding compressed DICOM", () => import("dcmjs-codecs"));
+  const module = (loaded as { default?: CodecsModule }).default ?? loaded;
   module.log.setLevel("silent");
   await module.NativeCodecs.initializeAsync();
   return module;
@@ -57,9 +58,8 @@ async function decode(task: DecodeTask): Promise<DecodeReply> {
     codecs ??= load();
     module = await codecs;
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const isMissing = code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND";
-    return { isMissing, error: String((error as Error).message ?? error) };
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { isMissing: code === "ERR_SINO_UNSUPPORTED", error: message };
   }
   try {
     const context = new module.Context({

@@ -136,21 +136,18 @@ function within(buffer: unknown, length: number): Float32Array<ArrayBuffer> {
 async function readBatch(batch: readonly CtSlice[], stage: ArrayBuffer, signal?: AbortSignal): Promise<void> {
   let turn = performance.now();
   const decoding: Promise<void>[] = [];
-  try {
-    for (const [i, slice] of batch.entries()) {
-      const bytes = storedBytes(slice);
-      const pending = readStored(slice, new Uint8Array(stage, i * bytes, bytes));
-      pending?.catch(() => undefined);
-      if (pending) decoding.push(pending);
-      if (performance.now() - turn < turnMs) continue;
-      await nextTurn();
-      signal?.throwIfAborted();
-      turn = performance.now();
-    }
-    await Promise.all(decoding);
-  } finally {
+  for (const [i, slice] of batch.entries()) {
+    const bytes = storedBytes(slice);
+    const pending = readStored(slice, new Uint8Array(stage, i * bytes, bytes));
+    pending?.catch(() => undefined); // awaited below, whatever the next slices do
+    if (pending) decoding.push(pending);
+    if (performance.now() - turn < turnMs) continue;
     await nextTurn();
+    signal?.throwIfAborted();
+    turn = performance.now();
   }
+  await Promise.all(decoding);
+  await nextTurn();
   signal?.throwIfAborted();
 }
 
