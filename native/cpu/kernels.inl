@@ -35,8 +35,7 @@ struct Places {
   float fraction[kLines];
 };
 
-__attribute__((always_inline)) inline void find_places(const JosephRay& ray, int first, int count,
-                                                       Places& places) {
+__attribute__((always_inline)) inline void find_places(const JosephRay& ray, int first, int count, Places& places) {
   const double start = ray.start + 1.0, slope = ray.slope;
   for (int j = 0; j < count; j++) {
     const double s = start + (first + j) * slope;
@@ -47,8 +46,8 @@ __attribute__((always_inline)) inline void find_places(const JosephRay& ray, int
 }
 
 template <int W>
-__attribute__((always_inline)) inline void gather(const float* lines, int64_t line_stride,
-                                                  const JosephRay& ray, int first, int last, float* acc) {
+__attribute__((always_inline)) inline void gather(const float* lines, int64_t line_stride, const JosephRay& ray,
+                                                  int first, int last, float* acc) {
   Places places;
   V<W> even = load<W>(acc), odd = V<W>{};
   for (int m = first; m < last; m += kLines) {
@@ -73,8 +72,8 @@ __attribute__((always_inline)) inline void gather(const float* lines, int64_t li
 }
 
 template <int W>
-__attribute__((always_inline)) inline void scatter(float* lines, int64_t line_stride, const JosephRay& ray,
-                                                   int first, int last, const float* value) {
+__attribute__((always_inline)) inline void scatter(float* lines, int64_t line_stride, const JosephRay& ray, int first,
+                                                   int last, const float* value) {
   Places places;
   const V<W> v = load<W>(value);
   for (int m = first; m < last; m += kLines) {
@@ -90,8 +89,8 @@ __attribute__((always_inline)) inline void scatter(float* lines, int64_t line_st
   }
 }
 
-static void joseph_gather(const float* lines, int64_t line_stride, int width, const JosephRay& ray, int first,
-                          int last, float* acc) {
+static void joseph_gather(const float* lines, int64_t line_stride, int width, const JosephRay& ray, int first, int last,
+                          float* acc) {
   switch (width) {
     case 16:
       return gather<16>(lines, line_stride, ray, first, last, acc);
@@ -104,8 +103,8 @@ static void joseph_gather(const float* lines, int64_t line_stride, int width, co
   }
 }
 
-static void joseph_scatter(float* lines, int64_t line_stride, int width, const JosephRay& ray, int first,
-                           int last, const float* value) {
+static void joseph_scatter(float* lines, int64_t line_stride, int width, const JosephRay& ray, int first, int last,
+                           const float* value) {
   switch (width) {
     case 16:
       return scatter<16>(lines, line_stride, ray, first, last, value);
@@ -284,9 +283,9 @@ __attribute__((always_inline)) inline void pairs(float* x,
   }
 }
 
-static void filter_rows(const float* const* source, const float* const* ray_weights,
-                        const float* view_weights, float* const* target, int rows, int64_t bins,
-                        int64_t length, const float* response, const float* twiddles, float* work) {
+static void filter_rows(const float* const* source, const float* const* ray_weights, const float* view_weights,
+                        float* const* target, int rows, int64_t bins, int64_t length, const float* response,
+                        const float* twiddles, float* work) {
   constexpr int W = kWidth;
   float *re = work, *im = work + length * W;
   __builtin_memset(work, 0, sizeof(float) * 2 * length * W);
@@ -339,8 +338,8 @@ __attribute__((always_inline)) inline V<W> exp_of_negative(V<W> x) {
 // Per energy and register of rays: materials + 17 multiply-adds.
 template <int W>
 __attribute__((always_inline)) inline void attenuate_rays(const PolychromaticArgs& args, int materials,
-                                                          const float* const* paths, int64_t first,
-                                                          float* sums, float* shifts) {
+                                                          const float* const* paths, int64_t first, float* sums,
+                                                          float* shifts) {
   V<W> path[2][kMaxMaterials], shift[2] = {}, sum[2] = {};
   for (int h = 0; h < 2; h++)
     for (int m = 0; m < materials; m++) {
@@ -380,29 +379,41 @@ static void attenuate(const PolychromaticArgs& args, const float* const* paths, 
 }
 
 // ---------------------------------------------------------------- distance
-// Rows one after the other, down and up again: memory is touched in order, and the compiler vectorises along
-// the row.
+// Rows one after the other, down and up again: memory is touched in order. The mask is widened to all-ones
+// words 64 pixels at a time, which compilers do well, apart from the arithmetic, which they then do well too.
+typedef int32_t Words __attribute__((vector_size(kWidth * 4)));
+
 static void distance_counts(const uint8_t* mask, bool flip, int64_t rows, int64_t stride, int64_t columns,
                             float* counts) {
-  const uint8_t turn = flip ? 1 : 0;
-  for (int64_t x = 0; x < columns; x++)
-    counts[x] = static_cast<uint8_t>(mask[x] != 0) == turn ? 0.0f : __builtin_inff();
-  for (int64_t y = 1; y < rows; y++) {
+  constexpr int W = kWidth, kBlock = 64;
+  const float infinity = __builtin_inff();
+  for (int64_t y = 0; y < rows; y++) {
     const uint8_t* m = mask + y * stride;
     float* here = counts + y * stride;
     const float* above = here - stride;
-    for (int64_t x = 0; x < columns; x++) {
-      const float next = above[x] + 1.0f;
-      here[x] = static_cast<uint8_t>(m[x] != 0) == turn ? 0.0f : next;
+    const int32_t turn = flip ? -1 : 0;
+    int64_t x = 0;
+    for (; x + kBlock <= columns; x += kBlock) {
+      int32_t keep[kBlock];
+      for (int i = 0; i < kBlock; i++) keep[i] = (m[x + i] != 0 ? -1 : 0) ^ turn;
+      for (int i = 0; i < kBlock; i += W) {
+        const V<W> next = y > 0 ? load<W>(above + x + i) + 1.0f : V<W>{} + infinity;
+        Words k;
+        __builtin_memcpy(&k, keep + i, sizeof k);
+        store<W>(here + x + i, (V<W>)(k & (Words)next));
+      }
     }
+    for (; x < columns; x++) here[x] = (m[x] != 0) == flip ? 0 : y > 0 ? above[x] + 1.0f : infinity;
   }
   for (int64_t y = rows - 2; y >= 0; y--) {
     float* here = counts + y * stride;
     const float* below = here + stride;
-    for (int64_t x = 0; x < columns; x++) {
-      const float next = below[x] + 1.0f;
-      here[x] = next < here[x] ? next : here[x];
+    int64_t x = 0;
+    for (; x + W <= columns; x += W) {
+      const V<W> next = load<W>(below + x) + 1.0f, old = load<W>(here + x);
+      store<W>(here + x, next < old ? next : old);
     }
+    for (; x < columns; x++) here[x] = below[x] + 1.0f < here[x] ? below[x] + 1.0f : here[x];
   }
 }
 
@@ -413,11 +424,31 @@ static void distance_fill(float* squares, int64_t begin, int64_t end, int32_t ve
   }
 }
 
-__attribute__((optimize("no-math-errno"))) static void distance_roots(const float* squares, int64_t count, float* distances) {
-  for (int64_t x = 0; x < count; x++) distances[x] = __builtin_sqrtf(squares[x]);
+// The compiler leaves sqrt alone where it might set errno.
+template <int W>
+__attribute__((always_inline)) inline V<W> square_roots(V<W> x) {
+#if defined(__clang__)
+  return __builtin_elementwise_sqrt(x);
+#elif defined(__x86_64__)
+  if constexpr (W == 16)
+    return __builtin_ia32_sqrtps512_mask(x, x, static_cast<uint16_t>(-1), 4);
+  else if constexpr (W == 8)
+    return __builtin_ia32_sqrtps256(x);
+  else
+    return __builtin_ia32_sqrtps(x);
+#else
+  for (int lane = 0; lane < W; lane++) x[lane] = __builtin_sqrtf(x[lane]);
+  return x;
+#endif
+}
+
+static void distance_roots(const float* squares, int64_t count, float* distances) {
+  constexpr int W = kWidth;
+  int64_t x = 0;
+  for (; x + W <= count; x += W) store<W>(distances + x, square_roots<W>(load<W>(squares + x)));
+  for (; x < count; x++) distances[x] = __builtin_sqrtf(squares[x]);
 }
 
 extern const SimdKernels kernels;
-const SimdKernels kernels = {SINO_TARGET_NAME, kWidth,      joseph_gather, joseph_scatter,
-                             backproject_tile, filter_rows, attenuate,
-                             distance_counts,  distance_fill, distance_roots};
+const SimdKernels kernels = {SINO_TARGET_NAME, kWidth,    joseph_gather,   joseph_scatter, backproject_tile,
+                             filter_rows,      attenuate, distance_counts, distance_fill,  distance_roots};
