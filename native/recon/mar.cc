@@ -1,0 +1,143 @@
+#include "native/recon/mar.h"
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+namespace sino {
+
+namespace {
+
+constexpr int64_t kSlicesAtOnce = 16;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+int reconstructions(const MarOptions& options) { return options.method == MarMethod::li ? 1 : 1 + options.passes; }
+
+// One batch of slices. In image-only work `base` is the image that FBP(S' − S) is added to.
+struct Batch {
+  const Context& context;
+  const Backend& backend;
+  const Geometry& geometry;
+  const FbpPlan& plan;
+  const MarOptions& options;
+  int64_t slices;
+  const float* measured;
+  const uint8_t* trace;
+  const uint8_t* masks;
+  const float* base;
+
+  int64_t rays() const { return slices * geometry.rays(); }
+  int64_t pixels() const { return slices * geometry.grid.pixels(); }
+
+  void combine(int64_t count, std::vector<const float*> terms, std::vector<double> weights, float* output) const {
+    backend.combine(context, {count, std::move(terms), std::move(weights), 0, -kInfinity, kInfinity, output});
+  }
+
+  void reconstruct(const float* sinograms, Scratch<float>& change, float* images) const {
+    if (!base) return fbp(context, backend, plan, slices, sinograms, images);
+    combine(rays(), {sinograms, measured}, {1, -1}, change.data());
+    fbp(context, backend, plan, slices, change.data(), images);
+    combine(pixels(), {images, base}, {1, 1}, images);
+  }
+
+  // prior = tissue classes of `images` with the metal filled by water
+  void make_prior(const float* images, float* prior) const {
+    const Grid& grid = geometry.grid;
+    if (masks) {
+      backend.select(context, {pixels(), masks, nullptr, images, static_cast<float>(options.mu_water), 0, prior});
+      images = prior;
+    }
+    backend.tissue_prior(context, {slices, grid.rows, grid.columns, images, options.mu_water, prior});
+  }
+
+  void run(float* corrected, float* images, int64_t* full_views) const {
+    Scratch<float> change = context.scratch<float>(base ? rays() : 0);
+    backend.interpolate(context,
+                        {slices, geometry.views(), geometry.bins, measured, trace, nullptr, corrected, full_views});
+    reconstruct(corrected, change, images);
+    if (options.method == MarMethod::li) return;
+    Scratch<float> prior = context.scratch<float>(pixels()), projected = context.scratch<float>(rays());
+    for (int pass = 0; pass < options.passes; pass++) {
+      make_prior(images, prior.data());
+      backend.joseph_project(context, {geometry, slices, prior.data(), projected.data()});
+      backend.interpolate(
+          context, {slices, geometry.views(), geometry.bins, measured, trace, projected.data(), corrected, full_views});
+      reconstruct(corrected, change, images);
+    }
+  }
+};
+
+}  // namespace
+
+void metal_trace(const Context& context, const Backend& backend, const Geometry& g, int64_t slices,
+                 const uint8_t* masks, uint8_t* trace) {
+  const int64_t at_once = std::min(slices, kSlicesAtOnce);
+  Scratch<float> image = context.scratch<float>(at_once * g.grid.pixels());
+  Scratch<float> path = context.scratch<float>(at_once * g.rays());
+  for (int64_t s = 0; s < slices; s += at_once) {
+    const int64_t count = std::min(at_once, slices - s);
+    backend.select(context,
+                   {count * g.grid.pixels(), masks + s * g.grid.pixels(), nullptr, nullptr, 1, 0, image.data()});
+    backend.joseph_project(context, {g, count, image.data(), path.data()});
+    backend.non_zero(context, {count * g.rays(), path.data(), trace + s * g.rays()});
+  }
+}
+
+void reduce_metal_in_sinograms(const Context& context, const Backend& backend, const MarSinogramArgs& args) {
+  const int64_t rays = args.geometry.rays(), pixels = args.geometry.grid.pixels();
+  *args.full_views = 0;
+  for (int64_t s = 0; s < args.slices; s += kSlicesAtOnce) {
+    const Batch batch = {context,
+                         backend,
+                         args.geometry,
+                         args.plan,
+                         args.options,
+                         std::min(kSlicesAtOnce, args.slices - s),
+                         args.sinograms + s * rays,
+                         args.trace + s * rays,
+                         args.masks ? args.masks + s * pixels : nullptr,
+                         nullptr};
+    int64_t full_views = 0;
+    batch.run(args.corrected + s * rays, args.images + s * pixels, &full_views);
+    *args.full_views += full_views;
+  }
+}
+
+void reduce_metal_in_images(const Context& context, const Backend& backend, const MarImageArgs& args) {
+  const Geometry& g = args.geometry;
+  const int64_t pixels = g.grid.pixels(), at_once = std::min(args.slices, kSlicesAtOnce);
+  const double mu = args.options.mu_water;
+  Scratch<float> attenuation = context.scratch<float>(at_once * pixels),
+                 result = context.scratch<float>(at_once * pixels);
+  Scratch<float> measured = context.scratch<float>(at_once * g.rays()),
+                 corrected = context.scratch<float>(at_once * g.rays());
+  Scratch<uint8_t> trace = context.scratch<uint8_t>(at_once * g.rays());
+  for (int64_t s = 0; s < args.slices; s += at_once) {
+    const int64_t count = std::min(at_once, args.slices - s);
+    const float* hu = args.images + s * pixels;
+    const uint8_t* support = args.support + s * pixels;
+    float* output = args.corrected + s * pixels;
+    // HU → µ; padding below −1000 HU is air
+    backend.combine(context, {count * pixels, {hu}, {mu / 1000}, mu, 0, kInfinity, attenuation.data()});
+    backend.joseph_project(context, {g, count, attenuation.data(), measured.data()});
+    metal_trace(context, backend, g, count, support, trace.data());
+    const Batch batch = {context,         backend,      g,       args.plan,         args.options, count,
+                         measured.data(), trace.data(), support, attenuation.data()};
+    int64_t full_views = 0;
+    batch.run(corrected.data(), result.data(), &full_views);
+    // only the change, so that air and padding below −1000 HU stay what they were
+    batch.combine(count * pixels, {hu, result.data(), attenuation.data()}, {1, 1000 / mu, -1000 / mu}, output);
+    backend.select(context, {count * pixels, args.metal + s * pixels, hu, output, 0, 0, output});
+  }
+}
+
+int64_t mar_sinogram_work(const MarOptions& options, int64_t slices, int64_t views) {
+  const int projections = options.method == MarMethod::li ? 0 : options.passes;
+  return slices * views * (projections + 2 * reconstructions(options));
+}
+
+int64_t mar_image_work(const MarOptions& options, int64_t slices, int64_t views) {
+  return mar_sinogram_work(options, slices, views) + 2 * slices * views;
+}
+
+}  // namespace sino

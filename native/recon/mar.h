@@ -1,0 +1,66 @@
+// Metal artefact reduction by replacing what was measured behind metal, written once for any backend.
+//
+// LI. Inside the metal trace every view is interpolated linearly along the detector (W. Kalender, R. Hebel, J. Ebersberger,
+//   Radiology 164, 1987).
+// NMAR, in the difference form. From an image with fewer artefacts a prior is made: air, water, and bone as it is
+//   (native/ops/tissue.h); its projection P follows the anatomy through the trace, so only the small difference S − P has to
+//   be interpolated: S' = P + LI(S − P). The published quotient form P · LI(S/P) blows up where P is small (E. Meyer et al.,
+//   "Normalized metal artifact reduction (NMAR) in computed tomography", Med. Phys. 37, 2010). The first prior comes from the
+//   LI image, each further pass takes it from the pass before.
+// Image-only input. There is no measured sinogram, so the clinical image is projected through a virtual scan and only the
+//   change is applied: image' = image + FBP(S' − S). What the method leaves alone keeps its sharpness and its values.
+//
+// Outside the trace sinograms stay bit for bit what they were. Metal is not put back into images made from sinograms; the
+// image-only form puts it back.
+#pragma once
+
+#include <cstdint>
+
+#include "native/backend/backend.h"
+#include "native/recon/fbp.h"
+
+namespace sino {
+
+enum class MarMethod { li, nmar };
+
+struct MarOptions {
+  MarMethod method = MarMethod::nmar;
+  int passes = 1;            // of NMAR
+  double mu_water = 0.0192;  // 1/mm
+};
+
+// trace [slices, views, bins] = 1 where a ray meets the mask [slices, rows, columns].
+void metal_trace(const Context& context, const Backend& backend, const Geometry& geometry, int64_t slices,
+                 const uint8_t* masks, uint8_t* trace);
+
+struct MarSinogramArgs {
+  const Geometry& geometry;
+  const FbpPlan& plan;
+  MarOptions options;
+  int64_t slices;
+  const float* sinograms;  // measured
+  const uint8_t* trace;
+  const uint8_t* masks;  // metal in the image; null where only the trace is known
+  float* corrected;      // [slices, views, bins]
+  float* images;         // 1/mm
+  int64_t* full_views;   // views that lay in the trace altogether
+};
+void reduce_metal_in_sinograms(const Context& context, const Backend& backend, const MarSinogramArgs& args);
+
+struct MarImageArgs {
+  const Geometry& geometry;  // of the virtual scan
+  const FbpPlan& plan;
+  MarOptions options;
+  int64_t slices;
+  const float* images;     // HU
+  const uint8_t* support;  // over-segmented metal: makes the trace
+  const uint8_t* metal;    // put back
+  float* corrected;        // HU
+};
+void reduce_metal_in_images(const Context& context, const Backend& backend, const MarImageArgs& args);
+
+// Work of the two calls in units of one view of one slice, for progress.
+int64_t mar_sinogram_work(const MarOptions& options, int64_t slices, int64_t views);
+int64_t mar_image_work(const MarOptions& options, int64_t slices, int64_t views);
+
+}  // namespace sino
