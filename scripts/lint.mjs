@@ -18,7 +18,10 @@ function files(folder, pattern) {
 }
 
 function run(name, script, args) {
-  const result = spawnSync(process.execPath, [join(root, "node_modules", script), ...args], { cwd: root, stdio: "inherit" });
+  const result = spawnSync(process.execPath, [join(root, "node_modules", script), ...args], {
+    cwd: root,
+    stdio: "inherit",
+  });
   if (result.status !== 0) complaints.push(`${name} failed`);
 }
 
@@ -34,11 +37,13 @@ const mayLookUp = new Set(["cuda/devices.cu"]); // answers a question of the reg
 for (const file of cpp) {
   const text = readFileSync(join(root, file), "utf8");
   for (const [, included] of text.matchAll(/#include "([^"]+)"/g)) {
-    if (!/^(native|cuda)\//.test(included)) complaints.push(`${file} includes "${included}": write the path from the root`);
+    if (!/^(native|cuda)\//.test(included))
+      complaints.push(`${file} includes "${included}": write the path from the root`);
     else if (levelOf(included) > levelOf(file) && !mayLookUp.has(file))
       complaints.push(`${file} includes ${included}, which stands above it`);
   }
-  if (text.includes("<napi.h>") && !file.startsWith("native/napi/")) complaints.push(`${file} includes <napi.h> outside native/napi`);
+  if (text.includes("<napi.h>") && !file.startsWith("native/napi/"))
+    complaints.push(`${file} includes <napi.h> outside native/napi`);
 }
 
 // A stem names an idea: every operation has its header, its CPU twin and a parity test.
@@ -52,14 +57,17 @@ for (const header of files("native/ops", /\.h$/)) {
 const listed = ["native/sources.txt", "native/napi/sources.txt", "cuda/sources.txt"].flatMap((list) =>
   readFileSync(join(root, list), "utf8").split("\n").filter(Boolean),
 );
-const compiled = [...files("native", /\.cc$/), ...files("cuda", /\.cu$/)].filter((file) => !file.startsWith("native/test/"));
+const compiled = [...files("native", /\.cc$/), ...files("cuda", /\.cu$/)].filter(
+  (file) => !file.startsWith("native/test/"),
+);
 for (const file of compiled) if (!listed.includes(file)) complaints.push(`${file} is in no sources.txt`);
 for (const file of listed) if (!compiled.includes(file)) complaints.push(`${file} is listed but does not exist`);
 
 // Only lib/native/addon.ts loads the addon.
 for (const file of files("lib", /\.ts$/))
   if (/createRequire|process\.dlopen/.test(readFileSync(join(root, file), "utf8")) && file !== "lib/native/addon.ts")
-    if (!file.startsWith("lib/cli/") && !file.startsWith("lib/data/")) complaints.push(`${file} loads modules by require`);
+    if (!file.startsWith("lib/cli/") && !file.startsWith("lib/data/"))
+      complaints.push(`${file} loads modules by require`);
 
 if (complaints.length > 0) {
   console.error(`\n${complaints.map((line) => `lint: ${line}`).join("\n")}`);

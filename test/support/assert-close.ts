@@ -51,15 +51,17 @@ export function relativeError(actual: Numbers, expected: Numbers): number {
   return Math.sqrt(difference / norm);
 }
 
+type TestedError = Error & { code: string; details: Record<string, number> };
+
 /** Passes when `action` throws or rejects with this code; returns the error for further checks. */
-export async function assertRejects(action: () => unknown, code: string): Promise<Error & { code: string }> {
+export async function assertRejects(action: () => unknown, code: string): Promise<TestedError> {
   try {
     await action();
   } catch (error) {
     if (!(error instanceof Error)) throw new Error(`threw a non-Error: ${String(error)}`);
     const found = (error as { code?: string }).code;
     if (found !== code) throw new Error(`expected ${code} but got ${found}: ${error.message}`);
-    return error as Error & { code: string };
+    return error as TestedError;
   }
   throw new Error(`expected ${code} but nothing was thrown`);
 }

@@ -29,7 +29,9 @@ export function testSuite(name: string): TestSuite {
       } catch (error) {
         // uvu's printer takes `details` for a text of its own; our errors keep numbers there
         if (error instanceof Error && typeof (error as { details?: unknown }).details === "object")
-          throw Object.assign(new Error(`${(error as { code?: string }).code}: ${error.message}`), { stack: error.stack });
+          throw Object.assign(new Error(`${(error as { code?: string }).code}: ${error.message}`), {
+            stack: error.stack,
+          });
         throw error;
       }
       passed++;
