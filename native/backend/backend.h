@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "native/ops/backproject.h"
+#include "native/ops/components.h"
 #include "native/ops/distance.h"
+#include "native/ops/gaussian.h"
 #include "native/ops/interpolate.h"
 #include "native/ops/joseph.h"
 #include "native/ops/metal_path.h"
@@ -17,7 +19,9 @@
 #include "native/ops/morphology.h"
 #include "native/ops/pixels.h"
 #include "native/ops/ramp.h"
+#include "native/ops/resample.h"
 #include "native/ops/rescale.h"
+#include "native/ops/tissue.h"
 #include "native/ops/tissue_split.h"
 #include "native/runtime/context.h"
 
@@ -39,6 +43,14 @@ struct Backend {
   void (*interpolate)(const Context&, const InterpolateArgs&);
   void (*distance)(const Context&, const DistanceArgs&);
   void (*morphology)(const Context&, const MorphologyArgs&);
+  void (*label_components)(const Context&, const ComponentsArgs&);
+  void (*keep_components)(const Context&, const ComponentsArgs&);
+  void (*fill_holes)(const Context&, const ComponentsArgs&);
+  void (*component_sizes)(const Context&, const ComponentSizesArgs&);
+  void (*gaussian)(const Context&, const GaussianArgs&);
+  void (*resample)(const Context&, const ResampleArgs&);
+  void (*tissue_thresholds)(const Context&, const TissueThresholdsArgs&);
+  void (*tissue_prior)(const Context&, const TissuePriorArgs&);
   void (*tissue_split)(const Context&, const TissueSplitArgs&);
   void (*metal_path)(const Context&, const MetalPathArgs&);
   void (*polychromatic)(const Context&, const PolychromaticArgs&);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include "native/ops/backproject.h"
+#include "native/ops/components.h"
 #include "native/ops/distance.h"
+#include "native/ops/gaussian.h"
 #include "native/ops/interpolate.h"
 #include "native/ops/joseph.h"
 #include "native/ops/metal_path.h"
@@ -12,7 +14,9 @@
 #include "native/ops/morphology.h"
 #include "native/ops/pixels.h"
 #include "native/ops/ramp.h"
+#include "native/ops/resample.h"
 #include "native/ops/rescale.h"
+#include "native/ops/tissue.h"
 #include "native/ops/tissue_split.h"
 #include "native/runtime/context.h"
 
@@ -32,6 +36,14 @@ void statistics(const Context& context, const StatisticsArgs& args);
 void interpolate(const Context& context, const InterpolateArgs& args);
 void distance(const Context& context, const DistanceArgs& args);
 void morphology(const Context& context, const MorphologyArgs& args);
+void label_components(const Context& context, const ComponentsArgs& args);
+void keep_components(const Context& context, const ComponentsArgs& args);
+void fill_holes(const Context& context, const ComponentsArgs& args);
+void component_sizes(const Context& context, const ComponentSizesArgs& args);
+void gaussian(const Context& context, const GaussianArgs& args);
+void resample(const Context& context, const ResampleArgs& args);
+void tissue_thresholds(const Context& context, const TissueThresholdsArgs& args);
+void tissue_prior(const Context& context, const TissuePriorArgs& args);
 
 void tissue_split(const Context& context, const TissueSplitArgs& args);
 void metal_path(const Context& context, const MetalPathArgs& args);

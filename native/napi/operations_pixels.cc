@@ -1,5 +1,7 @@
 // The per-pixel operations, as JavaScript calls them.
 #include <cmath>
+#include <cstdint>
+#include <initializer_list>
 
 #include "native/backend/backend.h"
 #include "native/napi/job.h"
@@ -40,8 +42,8 @@ struct Scaling {
 };
 std::shared_ptr<Scaling> scaling_of(Arguments& a, int64_t slices, bool invertible) {
   auto scaling = std::make_shared<Scaling>(Scaling{a.numbers("slopes"), a.numbers("intercepts")});
-  require(int64_t(scaling->slopes.size()) == slices && int64_t(scaling->intercepts.size()) == slices,
-          Code::shape, "Expected one slope and one intercept per slice.");
+  require(int64_t(scaling->slopes.size()) == slices && int64_t(scaling->intercepts.size()) == slices, Code::shape,
+          "Expected one slope and one intercept per slice.");
   for (int64_t i = 0; i < slices; i++)
     require(std::isfinite(scaling->slopes[i]) && std::isfinite(scaling->intercepts[i]) &&
                 (!invertible || scaling->slopes[i] != 0),
@@ -51,8 +53,7 @@ std::shared_ptr<Scaling> scaling_of(Arguments& a, int64_t slices, bool invertibl
 
 Work rescale(Arguments& a, int64_t* total) {
   const Backend& backend = backend_for(a.text("device"));
-  const int64_t slices = count_of(a, "slices"), pixels = count_of(a, "pixels"),
-                count = checked_product(slices, pixels);
+  const int64_t slices = count_of(a, "slices"), pixels = count_of(a, "pixels"), count = checked_product(slices, pixels);
   napi_typedarray_type found;
   const void* stored = a.any_input("stored", count, &found);
   const StoredType type = stored_type(found);
@@ -61,16 +62,15 @@ Work rescale(Arguments& a, int64_t* total) {
   float* values = a.output<float>("values", count);
   *total = count;
   return [=, &backend](const Context& context) -> Numbers {
-    backend.rescale(context, {stored, type, bits, slices, pixels, scaling->slopes.data(),
-                              scaling->intercepts.data(), values});
+    backend.rescale(context,
+                    {stored, type, bits, slices, pixels, scaling->slopes.data(), scaling->intercepts.data(), values});
     return {};
   };
 }
 
 Work store(Arguments& a, int64_t* total) {
   const Backend& backend = backend_for(a.text("device"));
-  const int64_t slices = count_of(a, "slices"), pixels = count_of(a, "pixels"),
-                count = checked_product(slices, pixels);
+  const int64_t slices = count_of(a, "slices"), pixels = count_of(a, "pixels"), count = checked_product(slices, pixels);
   const float* values = a.input<float>("values", count);
   const int bits = static_cast<int>(a.integer("bits", 1, 16));
   auto scaling = scaling_of(a, slices, true);
@@ -90,8 +90,7 @@ Work store(Arguments& a, int64_t* total) {
 Work combine(Arguments& a, int64_t* total) {
   const Backend& backend = backend_for(a.text("device"));
   const int64_t count = count_of(a, "count");
-  CombineArgs args{count,  {}, a.numbers("weights"), a.number("offset"), a.number("low"), a.number("high"),
-                   nullptr};
+  CombineArgs args{count, {}, a.numbers("weights"), a.number("offset"), a.number("low"), a.number("high"), nullptr};
   for (size_t k = 0; k < args.weights.size(); k++)
     args.terms.push_back(a.input<float>(("term" + std::to_string(k)).c_str(), count));
   args.output = a.output<float>("output", count);
@@ -149,8 +148,7 @@ Work statistics(Arguments& a, int64_t* total) {
   return [=, &backend](const Context& context) -> Numbers {
     Statistics s;
     backend.statistics(context, {count, input, &s});
-    return {
-        {"nonFinite", double(s.non_finite)}, {"minimum", s.minimum}, {"maximum", s.maximum}, {"sum", s.sum}};
+    return {{"nonFinite", double(s.non_finite)}, {"minimum", s.minimum}, {"maximum", s.maximum}, {"sum", s.sum}};
   };
 }
 
@@ -186,14 +184,12 @@ Work distance(Arguments& a, int64_t* total) {
   const std::vector<double> spacing = a.numbers("spacing");
   require(spacing.size() == 3, Code::shape, "Expected three spacings: slice, row, column.");
   for (int axis = 0; axis < 3; axis++) {
-    require(spacing[axis] > 0 && std::isfinite(spacing[axis]), Code::out_of_range,
-            "Expected positive spacings.");
+    require(spacing[axis] > 0 && std::isfinite(spacing[axis]), Code::out_of_range, "Expected positive spacings.");
     args.spacing[axis] = spacing[axis];
   }
   args.mask = a.input<uint8_t>("mask", p.count);
   args.distances = a.output<float>("distances", p.count);
-  if (a.has("indices"))
-    args.indices = a.output<int32_t>("indices", checked_product(p.count, args.volume ? 3 : 2));
+  if (a.has("indices")) args.indices = a.output<int32_t>("indices", checked_product(p.count, args.volume ? 3 : 2));
   *total = p.slices * p.rows;
   return [=, &backend](const Context& context) -> Numbers {
     backend.distance(context, args);
@@ -218,6 +214,153 @@ Work morphology(Arguments& a, int64_t* total) {
   };
 }
 
+ComponentsArgs components_args(Arguments& a, const Planes& p, std::initializer_list<int> connectivities) {
+  ComponentsArgs args{};
+  args.slices = p.slices, args.rows = p.rows, args.columns = p.columns;
+  args.connectivity = static_cast<int>(a.integer("connectivity", 4, 26));
+  bool known = false;
+  for (int c : connectivities) known = known || c == args.connectivity;
+  require(known, Code::out_of_range, "Expected connectivity 4 or 8 in two dimensions, 6, 18 or 26 in three.");
+  args.mask = a.input<uint8_t>("mask", p.count);
+  return args;
+}
+
+Work label_components(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  const Planes p = planes_of(a);
+  ComponentsArgs args = components_args(a, p, {4, 8, 6, 18, 26});
+  args.labels = a.output<int32_t>("labels", p.count);
+  *total = p.slices * p.rows;
+  return [=, &backend](const Context& context) mutable -> Numbers {
+    int64_t count = 0;
+    args.count = &count;
+    backend.label_components(context, args);
+    return {{"count", double(count)}};
+  };
+}
+
+Work component_sizes(Arguments& a, int64_t*) {
+  const Backend& backend = backend_for(a.text("device"));
+  ComponentSizesArgs args{count_of(a, "pixels"), nullptr, a.integer("count", 0, INT32_MAX), nullptr};
+  args.labels = a.input<int32_t>("labels", args.pixels);
+  args.sizes = a.output<int32_t>("sizes", args.count);
+  return [=, &backend](const Context& context) -> Numbers {
+    backend.component_sizes(context, args);
+    return {};
+  };
+}
+
+Work keep_components(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  const Planes p = planes_of(a);
+  ComponentsArgs args = components_args(a, p, {4, 8, 6, 18, 26});
+  args.least = a.integer("least", 0, kMost);
+  args.result = a.output<uint8_t>("result", p.count);
+  *total = p.slices * p.rows;
+  return [=, &backend](const Context& context) mutable -> Numbers {
+    int64_t count = 0;
+    args.count = &count;
+    backend.keep_components(context, args);
+    return {{"count", double(count)}};
+  };
+}
+
+Work fill_holes(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  const Planes p = planes_of(a);
+  ComponentsArgs args = components_args(a, p, {4, 6});
+  args.result = a.output<uint8_t>("result", p.count);
+  *total = p.slices * p.rows;
+  return [=, &backend](const Context& context) -> Numbers {
+    backend.fill_holes(context, args);
+    return {};
+  };
+}
+
+Work gaussian(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  const Planes p = planes_of(a);
+  GaussianArgs args{p.slices, p.rows, p.columns, a.number("sigmaRow"), a.number("sigmaColumn"), 0, 0, nullptr, nullptr};
+  require(args.sigma_row >= 0 && std::isfinite(args.sigma_row) && args.sigma_column >= 0 &&
+              std::isfinite(args.sigma_column),
+          Code::out_of_range, "Expected sigmas of at least 0.");
+  args.radius_row = a.integer("radiusRow", 0, 1 << 16);
+  args.radius_column = a.integer("radiusColumn", 0, 1 << 16);
+  args.input = a.input<float>("input", p.count);
+  args.output = a.output<float>("output", p.count);
+  *total = p.slices * p.rows;
+  return [=, &backend](const Context& context) -> Numbers {
+    backend.gaussian(context, args);
+    return {};
+  };
+}
+
+Resampling resampling_named(const std::string& name) {
+  if (name == "nearest") return Resampling::nearest;
+  if (name == "linear") return Resampling::linear;
+  if (name == "cubic") return Resampling::cubic;
+  if (name == "area") return Resampling::area;
+  throw Error(Code::out_of_range, "Expected method nearest, linear, cubic or area but received \"" + name + "\".");
+}
+
+Work resample(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  const Planes p = planes_of(a);
+  ResampleArgs args{p.slices,
+                    p.rows,
+                    p.columns,
+                    a.integer("outRows", 0, kMostAcross),
+                    a.integer("outColumns", 0, kMostAcross),
+                    resampling_named(a.text("method")),
+                    nullptr,
+                    nullptr};
+  const int64_t count = checked_product(p.slices, args.out_rows * args.out_columns);
+  require(count == 0 || p.count > 0, Code::shape, "An image without pixels cannot be resampled.");
+  args.input = a.input<float>("input", p.count);
+  args.output = a.output<float>("output", count);
+  *total = p.slices * args.out_rows;
+  return [=, &backend](const Context& context) -> Numbers {
+    backend.resample(context, args);
+    return {};
+  };
+}
+
+Work tissue_thresholds(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  TissueThresholdsArgs args{
+      count_of(a, "slices"), count_of(a, "pixels"), a.number("muWater"), nullptr, nullptr, nullptr};
+  require(args.mu_water > 0 && std::isfinite(args.mu_water), Code::out_of_range, "Expected a positive muWater.");
+  args.images = a.input<float>("images", checked_product(args.slices, args.pixels));
+  args.water = a.output<double>("water", args.slices);
+  args.bone = a.output<double>("bone", args.slices);
+  *total = args.slices;
+  return [=, &backend](const Context& context) -> Numbers {
+    backend.tissue_thresholds(context, args);
+    return {};
+  };
+}
+
+Work tissue_prior(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  TissuePriorArgs args{count_of(a, "slices"),
+                       count_of(a, "pixels"),
+                       static_cast<float>(a.number("muWater")),
+                       nullptr,
+                       nullptr,
+                       nullptr,
+                       nullptr};
+  const int64_t count = checked_product(args.slices, args.pixels);
+  args.water = a.input<double>("water", args.slices);
+  args.bone = a.input<double>("bone", args.slices);
+  args.images = a.input<float>("images", count);
+  args.prior = a.output<float>("prior", count);
+  *total = count;
+  return [=, &backend](const Context& context) -> Numbers {
+    backend.tissue_prior(context, args);
+    return {};
+  };
+}
+
 }  // namespace
 
 void add_pixel_operations(std::map<std::string, Reader>& readers) {
@@ -231,6 +374,14 @@ void add_pixel_operations(std::map<std::string, Reader>& readers) {
   readers["interpolate"] = interpolate;
   readers["distance"] = distance;
   readers["morphology"] = morphology;
+  readers["labelComponents"] = label_components;
+  readers["componentSizes"] = component_sizes;
+  readers["keepComponents"] = keep_components;
+  readers["fillHoles"] = fill_holes;
+  readers["gaussian"] = gaussian;
+  readers["resample"] = resample;
+  readers["tissueThresholds"] = tissue_thresholds;
+  readers["tissuePrior"] = tissue_prior;
 }
 
 }  // namespace sino
