@@ -1,5 +1,5 @@
 /** Only here: which files make which series, whatever their names and whatever else lies beside them. */
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { listSeries, scanSeries } from "../../lib/data/dicom/list.ts";
@@ -70,6 +70,33 @@ test("reads the description in its character set", async () => {
     ],
   }));
   assert.is((await listSeries(folder))[0]?.description, "Schädel 頭部");
+});
+
+test("does not read long objects without an image through", async () => {
+  const folder = newFolder();
+  const path = join(folder, "contours");
+  const file = dicomBytes(
+    ctSlice({
+      extra: [
+        [0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.481.3"],
+        [0x7fe00010, "OW", undefined],
+        [0x7fe11001, "UN", new Uint8Array(0)],
+      ],
+    }),
+  );
+  file.writeUInt32LE(1_000_000_000, file.length - 4);
+  writeFileSync(path, file);
+  truncateSync(path, file.length + 1_000_000_000); // a hole: no bytes on disk
+  const start = performance.now();
+  assert.is((await listSeries(folder)).length, 0);
+  assert.ok(performance.now() - start < 60, "a gigabyte was read");
+});
+
+test("passes over what an interrupted writer left", async () => {
+  const folder = newFolder();
+  writeCtSeries(folder, 1);
+  writeCtSeries(join(folder, ".out.0123456789ab.tmp"), 1, () => ({ series: "1.2.3.200" }));
+  assert.is((await listSeries(folder)).length, 1);
 });
 
 test("follows links to files, not into folders that lead back", async () => {

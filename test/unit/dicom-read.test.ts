@@ -134,6 +134,16 @@ test("gantry tilt and uneven gaps are measured and told", async () => {
   assert.match(series.warnings.join(), /uneven.*obliquely by 18.5°/s);
 });
 
+test("rounding in orientation and spacing is no difference; a sideways shift is told", async () => {
+  const series = await seriesOf(4, (i) => ({
+    orientation: [1, 0, 0, 0, 0.995 + i * 1e-5, -0.0999],
+    position: [i === 2 ? 5 : 0, 0, 3 * i],
+    extra: [[0x00280030, "DS", `0.48825${i}\\0.5`]],
+  }));
+  assert.is(series.slices.length, 4);
+  assert.match(series.warnings.join(), /1 slices are shifted sideways/);
+});
+
 test("two slices at one place are both kept and told; one image in two files counts once", async () => {
   const folder = newFolder();
   const [first] = writeCtSeries(folder, 4, (i) => (i === 3 ? { position: [-10, -20, 5] } : {}));

@@ -1,6 +1,5 @@
 /** Where the slices of a series lie: order, spacing, gaps, tilt, orientation. Vectors in mm in patient coordinates. */
 import { sinoError } from "../../core/errors.ts";
-import { formatError } from "./failures.ts";
 import type { CtSlice, Vector } from "./slice.ts";
 
 export interface SeriesGeometry {
@@ -37,13 +36,11 @@ export function someFiles(files: readonly string[]): string {
  * where they differ in orientation or pixel spacing, naming the files of the smaller part.
  */
 export function arrange(input: readonly CtSlice[]): SeriesGeometry {
-  checkSame(input, (s) => `${s.rows} × ${s.columns} pixels`, "size", "ERR_SINO_SHAPE");
-  checkSame(
-    input,
-    (s) => [...s.rowDirection, ...s.columnDirection].map((c) => (c + 0).toFixed(2).replace("-0.00", "0.00")).join("\\"),
-    "orientation",
+  checkSame(input, "ERR_SINO_SHAPE", "size", sameSize, (s) => `${s.rows} × ${s.columns} pixels`);
+  checkSame(input, "ERR_SINO_IO_FORMAT", "orientation", sameOrientation, (s) =>
+    [...s.rowDirection, ...s.columnDirection].join("\\"),
   );
-  checkSame(input, (s) => `${s.pixelSpacing.map((d) => d.toFixed(4)).join(" × ")} mm`, "pixel spacing");
+  checkSame(input, "ERR_SINO_IO_FORMAT", "pixel spacing", sameSpacing, (s) => `${s.pixelSpacing.join(" × ")} mm`);
 
   const warnings: string[] = [];
   const first = input[0]!;
@@ -95,6 +92,14 @@ function spacing(slices: readonly CtSlice[], gapsMm: readonly number[], warnings
   return { steps, isEvenlySpaced: !uneven && doubled.length === 0 };
 }
 
+/** More than rounding of positions in the file. */
+const strayMm = 0.1;
+
+function distanceToLine(point: Vector, start: Vector, way: Vector): number {
+  const from: Vector = [point[0] - start[0], point[1] - start[1], point[2] - start[2]];
+  return Math.hypot(...cross(from, way)) / Math.hypot(...way);
+}
+
 function tilt(slices: readonly CtSlice[], normal: Vector, warnings: string[]): number {
   const a = slices[0]!.position;
   const b = slices.at(-1)!.position;
@@ -103,6 +108,11 @@ function tilt(slices: readonly CtSlice[], normal: Vector, warnings: string[]): n
   const stated = slices[0]!.tiltDeg ?? 0;
   if (length < 0.001) return stated;
   const angle = (Math.acos(Math.min(1, Math.abs(dot(way, normal)) / length)) * 180) / Math.PI;
+  const strayed = slices.filter(({ position }) => distanceToLine(position, a, way) > strayMm);
+  if (strayed.length > 0)
+    warnings.push(
+      `${strayed.length} slices are shifted sideways against the others: ${someFiles(strayed.map((s) => s.file))}.`,
+    );
   if (angle > 0.5)
     warnings.push(
       `The slices are stacked obliquely by ${angle.toFixed(1)}° (gantry tilt ${stated}°): the volume is sheared against the patient.`,
@@ -110,28 +120,36 @@ function tilt(slices: readonly CtSlice[], normal: Vector, warnings: string[]): n
   return angle > 0.05 ? angle : 0;
 }
 
+const near = (a: readonly number[], b: readonly number[], tolerance: number): boolean =>
+  a.every((value, i) => Math.abs(value - b[i]!) <= tolerance);
+
+const sameSize = (a: CtSlice, b: CtSlice): boolean => a.rows === b.rows && a.columns === b.columns;
+const sameOrientation = (a: CtSlice, b: CtSlice): boolean =>
+  near(a.rowDirection, b.rowDirection, 0.002) && near(a.columnDirection, b.columnDirection, 0.002);
+const sameSpacing = (a: CtSlice, b: CtSlice): boolean =>
+  near(a.pixelSpacing, b.pixelSpacing, 0.001 * a.pixelSpacing[0]);
+
+/** Throws where the slices fall into groups of which one is the odd one out. */
 function checkSame(
   slices: readonly CtSlice[],
-  trait: (slice: CtSlice) => string,
+  code: "ERR_SINO_SHAPE" | "ERR_SINO_IO_FORMAT",
   name: string,
-  code: "ERR_SINO_SHAPE" | undefined = undefined,
+  isSame: (a: CtSlice, b: CtSlice) => boolean,
+  show: (slice: CtSlice) => string,
 ): void {
-  const groups = new Map<string, string[]>();
+  const groups: CtSlice[][] = [];
   for (const slice of slices) {
-    const key = trait(slice);
-    const group = groups.get(key);
-    if (group) group.push(slice.file);
-    else groups.set(key, [slice.file]);
+    const group = groups.find((each) => isSame(each[0]!, slice));
+    if (group) group.push(slice);
+    else groups.push([slice]);
   }
-  if (groups.size < 2) return;
-  const parts = [...groups].sort((a, b) => b[1].length - a[1].length);
-  const told = parts
-    .map(([key, files]) => `${files.length} of ${key}`)
-    .slice(0, 4)
-    .join(", ");
-  const odd = parts[1]![1];
-  const sentence = `the slices of series ${slices[0]!.seriesUid} differ in ${name} (${told}); the odd ones are ${someFiles(odd)}. Read them apart.`;
-  throw code
-    ? sinoError(code, `${odd[0]}: ${sentence}`, { details: { files: odd } })
-    : formatError(odd[0]!, sentence, { files: odd });
+  if (groups.length < 2) return;
+  groups.sort((a, b) => b.length - a.length);
+  const told = groups.slice(0, 4).map((group) => `${group.length} of ${show(group[0]!)}`);
+  const files = groups[1]!.map((slice) => slice.file);
+  throw sinoError(
+    code,
+    `${files[0]}: the slices of series ${slices[0]!.seriesUid} differ in ${name} (${told.join(", ")}); the odd ones are ${someFiles(files)}. Read them apart.`,
+    { details: { files } },
+  );
 }

@@ -83,6 +83,8 @@ function readOpenHead(file: string, descriptor: number): SliceHead | undefined {
       const head = extract(file, size, dataSet);
       return isDeflated(bytes) ? { ...head, transferSyntaxUid: deflatedExplicit } : head;
     }
+    const identity = parse(file, bytes, { partial, until: tags.modality });
+    if (identity && hasNoImage(identity.string(tags.sopClassUid) ?? "")) return extract(file, size, identity);
     const wanted = Math.min(size, bytes.length * 4, largestHead);
     const grown = Buffer.allocUnsafeSlow(wanted);
     const read = readSync(descriptor, grown, 0, wanted, 0);
@@ -91,6 +93,11 @@ function readOpenHead(file: string, descriptor: number): SliceHead | undefined {
     bytes = grown;
     if (wanted <= 1 << 18) scratch = grown; // neighbours will have as long a head
   }
+}
+
+/** Contours, plans, reports, presentation states, raw data, documents, DICOMDIR: long files that need not be read through. */
+function hasNoImage(sopClassUid: string): boolean {
+  return /^1\.2\.840\.10008\.(1\.3\.10$|5\.1\.4\.1\.1\.(481\.[3589]|88|11|66|104)(\.|$))/.test(sopClassUid.trim());
 }
 
 function extract(file: string, fileBytes: number, dataSet: DataSet): SliceHead {

@@ -50,6 +50,9 @@ export async function scanSeries(path: string, options: ListOptions = {}): Promi
   return { series: groupSeries(heads), damaged };
 }
 
+/** What an interrupted writeDerivedSeries may have left: not part of anything. */
+const unfinished = /[\\/]\.[^\\/]+\.tmp[\\/]/;
+
 /** All regular files below a folder, sorted by path; of a file, itself. */
 export async function listFiles(path: string): Promise<string[]> {
   try {
@@ -57,6 +60,7 @@ export async function listFiles(path: string): Promise<string[]> {
     if (!(await stat(path)).isDirectory()) return [path];
     for (const entry of await readdir(path, { withFileTypes: true, recursive: true })) {
       const file = join(entry.parentPath ?? entry.path, entry.name);
+      if (unfinished.test(file)) continue;
       if (entry.isFile() || (entry.isSymbolicLink() && (await isFile(file)))) found.push(file);
     }
     return found.sort();

@@ -11,7 +11,9 @@ const inflateLimit = 1 << 29;
 export interface ParseOptions {
   /** `bytes` is only the beginning of the file. */
   partial?: boolean;
-  /** Parse past the pixel data. */
+  /** Stop at this element; default the pixel data. */
+  until?: string;
+  /** Parse to the end. */
   whole?: boolean;
   /** The VR of a tag, for implicit syntaxes. */
   vrOf?: (tag: string) => string | undefined;
@@ -43,11 +45,11 @@ export function isDeflated(bytes: Buffer): boolean {
  * file the meta header (naming the inflated syntax) followed by the inflated data set.
  */
 export function parse(file: string, bytes: Buffer, options: ParseOptions = {}): DataSet | undefined {
-  const { partial = false, whole = false, vrOf } = options;
+  const { partial = false, until = tags.pixelData, whole = false, vrOf } = options;
   let dataSet: DataSet;
   try {
     dataSet = dicomParser.parseDicom(isDeflated(bytes) ? inflated(bytes, partial) : bytes, {
-      ...(whole ? {} : { untilTag: tags.pixelData }),
+      ...(whole ? {} : { untilTag: until }),
       ...(vrOf ? { vrCallback: vrOf } : {}),
     });
   } catch (error) {
@@ -55,8 +57,8 @@ export function parse(file: string, bytes: Buffer, options: ParseOptions = {}): 
     throw formatError(file, `the DICOM data set cannot be parsed: ${reasonOf(error)}. The file is damaged.`, {}, error);
   }
   const size = dataSet.byteArray.length;
-  const pixels = dataSet.elements[tags.pixelData];
-  if (!whole && pixels && pixels.dataOffset <= size) return dataSet;
+  const last = dataSet.elements[until];
+  if (!whole && last && last.dataOffset <= size) return dataSet;
   if (partial) return undefined;
   const overrun = Object.values(dataSet.elements).find((e) => e.dataOffset + e.length > size);
   if (overrun)
