@@ -16,7 +16,7 @@ const uids: Record<Syntax, string> = {
   bigEndian: "1.2.840.10008.1.2.2",
   deflated: "1.2.840.10008.1.2.1.99",
 };
-const longVrs = ["OB", "OW", "SQ", "UN", "UT", "OF", "OD"];
+const longVrs = ["OB", "OW", "SQ", "UN", "UT", "OF", "OD", "OV"];
 const numberBytes: Record<string, number> = { US: 2, SS: 2, AT: 2, UL: 4, SL: 4, FL: 4, FD: 8 };
 
 function valueBytes(vr: string, value: Value, encoding: Syntax, undefinedLengths: boolean): Buffer {

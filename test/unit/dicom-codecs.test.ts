@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { readSeries } from "../../lib/data/dicom/read.ts";
 import { writeDerivedSeries } from "../../lib/data/dicom/write.ts";
 import { assertClose, assertRejects } from "../support/assert-close.ts";
-import { ctSlice, dicomBytes, fragments } from "../support/dicom.ts";
+import { type CtOptions, ctSlice, dicomBytes, fragments } from "../support/dicom.ts";
 import { temporaryFolder } from "../support/files.ts";
 import { testSuite } from "../support/suite.ts";
 
@@ -77,6 +77,21 @@ for (const [count, table] of [
     const series = await readSeries(fileOf(`fragments-${count}`, uid, fragments(encode("JpegLs"), count, table)));
     assertClose(series.volume.data, pixels, {}, "pixels");
   });
+
+codecTest("an extended offset table", async () => {
+  const stream = encode("JpegLs");
+  const lengths = Buffer.alloc(8);
+  lengths.writeUInt32LE(stream.length);
+  const extra: CtOptions["extra"] = [
+    [0x7fe00001, "OV", new Uint8Array(8)],
+    [0x7fe00002, "OV", lengths],
+    [0x7fe11001, "UN", undefined],
+  ];
+  const encapsulated = { uid: "1.2.840.10008.1.2.4.80", body: fragments(stream, 1, false) };
+  const path = join(root, "extended");
+  writeFileSync(path, dicomBytes(ctSlice({ rows, columns, pixels, extra }), { encapsulated }));
+  assertClose((await readSeries(path)).volume.data, pixels, {}, "pixels");
+});
 
 codecTest("many compressed slices among uncompressed ones", async () => {
   const folder = join(root, "many");

@@ -48,7 +48,7 @@ export function parse(file: string, bytes: Buffer, options: ParseOptions = {}): 
   const { partial = false, until = tags.pixelData, whole = false, vrOf } = options;
   let dataSet: DataSet;
   try {
-    dataSet = dicomParser.parseDicom(isDeflated(bytes) ? inflated(bytes, partial) : bytes, {
+    dataSet = dicomParser.parseDicom(isDeflated(bytes) ? inflated(bytes, partial) : withoutOv(bytes), {
       ...(whole ? {} : { untilTag: until }),
       ...(vrOf ? { vrCallback: vrOf } : {}),
     });
@@ -68,6 +68,21 @@ export function parse(file: string, bytes: Buffer, options: ParseOptions = {}): 
       { tag: showTag(overrun.tag) },
     );
   return dataSet;
+}
+
+/** The extended offset table and its lengths, of a VR younger than dicom-parser: (7FE0,0001) OV and (7FE0,0002) OV. */
+const offsetTables = [1, 2].map((element) => Buffer.from([0xe0, 0x7f, element, 0x00, 0x4f, 0x56, 0x00, 0x00]));
+
+/** With those two called OB, which is laid out alike; they are not needed, but what comes after them is. */
+function withoutOv(bytes: Buffer): Buffer {
+  let result = bytes;
+  for (const header of offsetTables) {
+    const at = bytes.indexOf(header);
+    if (at < 0) continue;
+    if (result === bytes) result = Buffer.from(bytes);
+    result.write("OB", at + 4, "latin1");
+  }
+  return result;
 }
 
 /** The file as it would be had it not been deflated; dicom-parser's own way of inflating loses its place. */
