@@ -57,8 +57,8 @@ export function arrange(input: readonly CtSlice[]): SeriesGeometry {
   const tiltDeg = tilt(slices, normal, warnings);
   if (new Set(slices.map((s) => s.frameOfReferenceUid)).size > 1)
     warnings.push("The slices have different frames of reference: their positions may not belong together.");
-  if (slices.some((s) => s.rescaleType !== undefined && s.rescaleType !== "HU"))
-    warnings.push(`The rescaled values are ${slices.find((s) => s.rescaleType !== "HU")?.rescaleType}, not HU.`);
+  const other = slices.find((s) => s.rescaleType !== undefined && s.rescaleType !== "HU");
+  if (other) warnings.push(`The rescaled values are ${other.rescaleType}, not HU.`);
   return {
     slices,
     spacingMm: { slice: steps, row: first.pixelSpacing[0], column: first.pixelSpacing[1] },
