@@ -1,0 +1,187 @@
+/**
+ * The command line. Commands are loaded when they are called, so that `--help` stays fast. stdout carries data, stderr
+ * everything else; exit codes are in failure.ts; docs/cli.md is the manual.
+ */
+import { createRequire } from "node:module";
+import { Command as Commander, CommanderError, Option } from "commander";
+import type { Command, Run } from "./command.ts";
+import { type CommonOptions, Console, type Streams } from "./console.ts";
+import { exitCodeOf, exitCodes, Interrupted, UsageError } from "./failure.ts";
+import { anyNumber, count, device, fraction, pixelSize, positiveNumber, range, threadCount } from "./options.ts";
+
+const { version } = createRequire(import.meta.url)("sinogram/package.json") as { version: string };
+const filters = ["ram-lak", "shepp-logan", "cosine", "hamming", "hann"];
+
+type Start = (command: () => Promise<Command>, options: CommonOptions) => Promise<void>;
+
+function common(command: Commander): Commander {
+  return command
+    .option("--device <name>", 'where to compute: "auto", "cpu" or "cuda:N"', device, "auto")
+    .option("--threads <n>", "threads of the computation; default all", threadCount)
+    .option("--json", "one JSON document on stdout")
+    .option("--ndjson-progress", "progress as JSON lines {phase, done, total} on stderr")
+    .option("--quiet", "no remarks and no progress on stderr")
+    .option("--debug", "stack traces of errors");
+}
+
+const muWater = () => new Option("--mu-water <1/mm>", "attenuation of water; default 0.0192").argParser(positiveNumber);
+const geometryOption = ["--geometry <file>", "geometry JSON (see examples/geometry)"] as const;
+const filterOption = () => new Option("--filter <name>", "window on the ramp").choices(filters).default("ram-lak");
+const cutoffOption = ["--cutoff <fraction>", "highest frequency that passes, of Nyquist", fraction, 1] as const;
+
+function addReconstruct(program: Commander, start: Start): void {
+  common(program.command("reconstruct"))
+    .summary("sinogram → image, by filtered back-projection")
+    .description("Reconstructs a sinogram [view, bin], or a batch [slice, view, bin], into attenuation in 1/mm.")
+    .argument("<sinogram>", "array file: .npy, .npz:key, .h5:/path, .mat:name, .nii, .raw:1000x900:f32, …")
+    .requiredOption(...geometryOption)
+    .requiredOption("-o, --output <file>", "array file to write")
+    .addOption(filterOption())
+    .option(...cutoffOption)
+    .option("--hu", "write HU instead of 1/mm")
+    .addOption(muWater())
+    .action((sinogram, options) =>
+      start(async () => (await import("./reconstruct.ts")).reconstruct(sinogram, options), options),
+    );
+}
+
+function addProject(program: Commander, start: Start): void {
+  common(program.command("project"))
+    .summary("image → sinogram, by line integrals")
+    .description("Projects an image [row, column] in 1/mm, or a batch of them, into a sinogram.")
+    .argument("<image>", "array file")
+    .requiredOption(...geometryOption)
+    .requiredOption("-o, --output <file>", "array file to write")
+    .option("--hu", "the image is in HU")
+    .addOption(muWater())
+    .action((image, options) => start(async () => (await import("./project.ts")).project(image, options), options));
+}
+
+function addMar(program: Commander, start: Start): void {
+  common(program.command("mar"))
+    .summary("metal artefact reduction, of a DICOM series, an image, or a sinogram")
+    .description(
+      "Takes metal streaks out of a DICOM series (a folder; writes a derived series), of HU images (.npy, .nii), or, with " +
+        "--sinogram, of a measured sinogram.",
+    )
+    .argument("[input]", "DICOM folder, or .npy / .nii of HU")
+    .requiredOption("-o, --output <path>", "folder for DICOM, array file otherwise")
+    .addOption(
+      new Option("--method <name>", "linear interpolation or normalised").choices(["li", "nmar"]).default("nmar"),
+    )
+    .option("--metal-hu <HU>", "pixels at or above are metal; default 2500", anyNumber)
+    .option("--minimum-pixels <n>", "smaller groups of metal pixels are noise; default 3", count)
+    .option("--passes <n>", "how often the prior is refined; default 2 for images, 1 for sinograms", count)
+    .addOption(muWater())
+    .option("--series <uid>", "which series, where the folder holds several")
+    .option("--all", "every CT series of the folder, each into a folder of its own below the output")
+    .option("--pixel-mm <mm>", "pixel size of .npy images, or row,column spacing", pixelSize)
+    .option("--sinogram <file>", "measured sinogram instead of images")
+    .option("--metal-mask <file>", "with --sinogram: where the metal is, in the image")
+    .option("--geometry <file>", "with --sinogram: geometry JSON")
+    .addOption(new Option("--filter <name>", "with --sinogram: window on the ramp; default ram-lak").choices(filters))
+    .option("--cutoff <fraction>", "with --sinogram: highest frequency that passes; default 1", fraction)
+    .option("--reinsert", "with --sinogram: put the metal of the uncorrected image back")
+    .option("--report", "also write report.html and pictures")
+    .option("--overwrite", "replace an earlier result in the output folder")
+    .action((input, options) => start(async () => (await import("./mar.ts")).mar(input, options), options));
+}
+
+function addEvaluate(program: Commander, start: Start): void {
+  common(program.command("evaluate"))
+    .summary("PSNR, SSIM and errors in HU between two image files")
+    .description("Compares images with their reference, slice by slice.")
+    .argument("<images>", "array file")
+    .argument("<reference>", "array file of the same shape")
+    .option("--mask <file>", "pixels to leave out (metal)")
+    .addOption(new Option("--protocol <name>", "a protocol of the field").choices(["syndeeplesion"]))
+    .option("--window <low,high>", "clip to this window first; default the reference's span", range)
+    .addOption(new Option("--unit <name>", "unit of both files: mu (1/mm) or hu").choices(["mu", "hu"]).default("mu"))
+    .addOption(muWater())
+    .action((images, reference, options) =>
+      start(async () => (await import("./evaluate.ts")).evaluate(images, reference, options), options),
+    );
+}
+
+function addDoctor(program: Commander, start: Start): void {
+  common(program.command("doctor"))
+    .summary("what this machine has, what is missing, what to type")
+    .action((options) => start(async () => (await import("./doctor.ts")).doctor(), options));
+}
+
+function addDemo(program: Commander, start: Start): void {
+  common(program.command("demo"))
+    .summary("the shipped metal case: uncorrected, LI and NMAR, with a table and a report")
+    .option("-o, --output <folder>", "where to write", "demo-output")
+    .action((options) => start(async () => (await import("./demo.ts")).demo(options), options));
+}
+
+/** The program; `settle` is called with the exit code of the command that ran. */
+function build(streams: Streams, settle: (code: number) => void): Commander {
+  const start: Start = async (command, options) => settle(await execute(command, options, streams));
+  const program = new Commander("sinogram")
+    .description("Computed tomography: reconstruct, project, remove metal artefacts, evaluate.")
+    .version(version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => streams.stdout.write(text),
+      writeErr: (text) => streams.stderr.write(text),
+      outputError: () => undefined, // main prints usage errors as it prints all others
+      getErrHelpWidth: () => streams.stderr.columns ?? 100,
+    })
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 ok, 2 usage, 3 bad input, 4 some items failed, 5 device or model missing, 130 Ctrl-C.",
+    );
+  for (const add of [addReconstruct, addProject, addMar, addEvaluate, addDoctor, addDemo]) add(program, start);
+  return program;
+}
+
+async function execute(load: () => Promise<Command>, options: CommonOptions, streams: Streams): Promise<number> {
+  if (options.threads !== undefined) process.env["SINOGRAM_THREADS"] = String(options.threads);
+  const console = new Console(streams, options);
+  const controller = new AbortController();
+  const stop = (signal: "SIGINT" | "SIGTERM") => {
+    const reason = new Interrupted(signal);
+    if (controller.signal.aborted) process.exit(reason.exitCode); // asked twice
+    controller.abort(reason);
+  };
+  process.on("SIGINT", stop).on("SIGTERM", stop);
+  try {
+    const run: Run = { console, options, signal: controller.signal };
+    return (await (await load())(run)) ?? exitCodes.ok;
+  } catch (error) {
+    await console.failure(error);
+    return exitCodeOf(error);
+  } finally {
+    process.off("SIGINT", stop).off("SIGTERM", stop);
+    console.close();
+  }
+}
+
+/** Runs one command line (without `node` and the script's name) and gives the exit code. Never rejects. */
+export async function main(args: readonly string[], streams: Streams = process): Promise<number> {
+  let code: number = exitCodes.ok;
+  const program = build(streams, (found) => {
+    code = found;
+  });
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.ok; // --help, --version
+    const isUsage = error instanceof CommanderError;
+    if (isUsage && error.code === "commander.help") return exitCodes.usage; // no command: the help was printed
+    const sentence = isUsage ? usageSentence(error) : error;
+    await new Console(streams, { json: args.includes("--json"), debug: args.includes("--debug") }).failure(sentence);
+    return exitCodeOf(sentence);
+  }
+}
+
+/** "error: unknown option '--filtr'\n(Did you mean --filter?)" as a sentence. */
+function usageSentence({ message }: CommanderError): UsageError {
+  const [first = "", ...rest] = message.replace(/^error: /, "").split("\n");
+  const sentence = first.charAt(0).toUpperCase() + first.slice(1).replace(/([^.])$/, "$1.");
+  const hint = rest.map((line) => line.replace(/^\((.*)\)$/, "$1")).join(" ");
+  return new UsageError([sentence, hint, "Add --help for all options."].filter(Boolean).join(" "));
+}

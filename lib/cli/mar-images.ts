@@ -1,0 +1,112 @@
+/** `sinogram mar IMAGE`: HU images in an array file, without raw data. */
+import { dirname, join } from "node:path";
+import { sinoError } from "../core/errors.ts";
+import type { LoadedArray } from "../data/array-files.ts";
+import { type CorrectImagesOptions, correctImages } from "../mar/image.ts";
+import { writeReport } from "../report/report.ts";
+import { type Command, checkOutputFormat, jobOptions, load, quietly, requirePlanes, sizes, timed } from "./command.ts";
+import type { MarOptions } from "./mar.ts";
+import { describeGeometry, methodNames, virtualScanNote } from "./mar-words.ts";
+import { checkFileTarget, withFileOutputs } from "./outputs.ts";
+import { recordText, sidecarPath } from "./sidecar.ts";
+
+export function marOfImages(input: string, given: MarOptions): Command {
+  return async (run) => {
+    const { output, method } = given;
+    const target = checkOutputFormat(output);
+    await checkFileTarget(target, [input]);
+    const [loaded, reading] = await timed(() => load(input, run));
+    const images = requirePlanes(loaded, "an image [row, column] in HU");
+    const pixelMm = given.pixelMm ?? spacingOf(loaded);
+    const options: CorrectImagesOptions = { ...jobOptions(run), ...thresholds(given), method, pixelMm };
+    const [corrected, computing] = await timed(() => correctImages(images, options));
+    const affected = corrected.changed.filter(Boolean).length;
+    if (affected === 0) run.console.warn(noMetal(given.metalHu));
+    const paths = await withFileOutputs(run.signal, async (outputs) => {
+      const { header, affine, spacing } = loaded.meta;
+      const place = { ...(header && { header }), ...(affine && { affine }), ...(spacing && { spacing }) };
+      const [, writing] = await timed(() => outputs.array(output, corrected.hu, place));
+      const text = recordText(
+        {
+          command: "mar",
+          unit: "HU",
+          inputs: { images: input, shape: images.shape },
+          outputs: [output],
+          geometry: corrected.geometry,
+          details: {
+            method,
+            passes: given.passes ?? 2,
+            metalHu: given.metalHu ?? 2500,
+            muWater: corrected.muWater,
+            metalPixels: corrected.metalPixels,
+            note: virtualScanNote,
+          },
+          seconds: { reading, computing, writing },
+        },
+        run,
+      );
+      await outputs.file(await sidecarPath(target, [input]), text);
+      if (given.report)
+        await writeReport(
+          {
+            title: `Metal artefact reduction: ${methodNames[method]}`,
+            layers: [
+              { name: "Before", hu: images },
+              { name: "After", hu: corrected.hu },
+            ],
+            metal: corrected.metal,
+            pixelMm,
+            seconds: computing,
+            facts: [
+              ["Method", methodNames[method]],
+              ["Input", input],
+              [
+                "Metal",
+                `at or above ${given.metalHu ?? 2500} HU, in ${affected} of ${corrected.changed.length} slices`,
+              ],
+              ["Virtual scan", describeGeometry(corrected.geometry)],
+              ["µ of water", `${corrected.muWater} 1/mm`],
+            ],
+            notes: [virtualScanNote],
+            warnings: run.console.warnings,
+          },
+          quietly(run),
+          (name, ...chunks) => outputs.file(join(dirname(target), name), ...chunks),
+        );
+    });
+    run.console.log(`${output}: ${sizes(images.shape)}, HU, metal in ${affected} slices, ${computing.toFixed(2)} s`);
+    for (const path of paths.slice(2)) run.console.log(path);
+    const { metalPixels, muWater } = corrected;
+    await run.console.result({
+      output,
+      files: paths,
+      shape: images.shape,
+      unit: "HU",
+      method,
+      metalPixels,
+      muWater,
+      seconds: computing,
+      warnings: run.console.warnings,
+    });
+    return 0;
+  };
+}
+
+export function thresholds(
+  given: MarOptions,
+): Pick<CorrectImagesOptions, "metalHu" | "minimumPixels" | "passes" | "muWater"> {
+  const { metalHu, minimumPixels, passes, muWater } = given;
+  return { metalHu, minimumPixels, passes, muWater };
+}
+
+export const noMetal = (metalHu = 2500): string =>
+  `No metal was found at or above ${metalHu} HU, so nothing is changed. --metal-hu sets the threshold.`;
+
+function spacingOf({ meta }: LoadedArray): [number, number] {
+  const [row, column] = meta.spacing?.slice(-2) ?? [];
+  if (row && column && row > 0 && column > 0) return [row, column];
+  throw sinoError(
+    "ERR_SINO_ARG_TYPE",
+    `${meta.path} does not say its pixel size. Add --pixel-mm, as in --pixel-mm 0.7.`,
+  );
+}

@@ -1,0 +1,212 @@
+/** `sinogram mar DICOM_DIR`: a derived series of one series, or of every one. */
+import { createHash } from "node:crypto";
+import { mkdir, realpath } from "node:fs/promises";
+import { basename, join, relative, resolve } from "node:path";
+import { isCodedError, sinoError } from "../core/errors.ts";
+import { ioError, writeFileAtomic } from "../core/files.ts";
+import { scanSeries } from "../data/dicom/list.ts";
+import { type CtSeries, readSeries } from "../data/dicom/read.ts";
+import { type DerivedSeries, writeDerivedSeries } from "../data/dicom/write.ts";
+import { type CorrectedImages, correctImages } from "../mar/image.ts";
+import { writeReport } from "../report/report.ts";
+import { type Command, jobOptions, quietly, type Run, timed, version } from "./command.ts";
+import { exitCodeOf, exitCodes, type FailureDocument, failureDocument, failureLine } from "./failure.ts";
+import type { MarOptions } from "./mar.ts";
+import { noMetal, thresholds } from "./mar-images.ts";
+import { describeGeometry, methodNames, virtualScanNote } from "./mar-words.ts";
+import { checkFolderTarget, withFolderOutput } from "./outputs.ts";
+import { recordText } from "./sidecar.ts";
+
+interface Outcome {
+  output: string;
+  seriesUid: string;
+  slices: number;
+  metalSlices: number;
+  clippedPixels: number;
+  seconds: number;
+}
+
+export function marOfSeries(folder: string, given: MarOptions): Command {
+  return async (run) => {
+    const { output } = given;
+    await checkFolderTarget(output, given.all ? true : (given.overwrite ?? false));
+    await checkApart(folder, output, run);
+    if (given.all) return everySeries(folder, given, run);
+    const outcome = await oneSeries(folder, given.series, output, given, run);
+    await run.console.result({ ...outcome, warnings: run.console.warnings });
+    return exitCodes.ok;
+  };
+}
+
+/** The source must not be overwritten, nor found again as an input by the next run. */
+async function checkApart(folder: string, output: string, { console }: Run): Promise<void> {
+  const source = await realpath(folder);
+  const target = await realpath(output).catch(() => resolve(output));
+  if (source === target)
+    throw sinoError("ERR_SINO_IO", `Cannot write ${output}: the source series lies there. Choose another folder.`, {
+      details: { path: output },
+    });
+  const inside = relative(source, target);
+  if (inside !== "" && !inside.startsWith(".."))
+    console.warn(`${output} lies inside ${folder}: the next run there will find two series, and needs --series.`);
+}
+
+async function everySeries(folder: string, given: MarOptions, run: Run): Promise<number> {
+  const { series, damaged } = await scanSeries(folder, { signal: run.signal });
+  const chosen = series.filter(({ modality, isLocalizer }) => modality === "CT" && !isLocalizer);
+  if (chosen.length === 0)
+    throw damaged[0]?.error ?? sinoError("ERR_SINO_IO_FORMAT", `${folder}: no CT series is there.`);
+  if (damaged.length > 0) run.console.warn(`${damaged.length} damaged files are left out.`);
+  await mkdir(given.output, { recursive: true }).catch((error) => {
+    throw ioError("write", given.output, error);
+  });
+  const done: Outcome[] = [];
+  const failed: { seriesUid: string; error: FailureDocument }[] = [];
+  let worst: number = exitCodes.ok;
+  for (const [i, { seriesUid }] of chosen.entries()) {
+    run.console.log(`series ${i + 1} of ${chosen.length}`);
+    try {
+      const output = join(given.output, folderName(seriesUid));
+      await checkFolderTarget(output, given.overwrite ?? false);
+      done.push(await oneSeries(folder, seriesUid, output, given, run));
+    } catch (error) {
+      if (run.signal.aborted || !isCodedError(error)) throw error;
+      run.console.log(failureLine(error));
+      failed.push({ seriesUid, error: failureDocument(error) });
+      worst = exitCodeOf(error);
+    }
+  }
+  await run.console.result({ series: done, failed, warnings: run.console.warnings });
+  if (failed.length === 0) return exitCodes.ok;
+  return done.length > 0 ? exitCodes.some : worst;
+}
+
+/** A UID names a folder unless someone put something else there. */
+function folderName(seriesUid: string): string {
+  return /^\d[\d.]{0,63}$/.test(seriesUid)
+    ? seriesUid
+    : createHash("sha256").update(seriesUid).digest("hex").slice(0, 32);
+}
+
+async function oneSeries(
+  folder: string,
+  seriesUid: string | undefined,
+  output: string,
+  given: MarOptions,
+  run: Run,
+): Promise<Outcome> {
+  const { method } = given;
+  const { signal } = run;
+  const [series, reading] = await timed(() => readChosen(folder, seriesUid, run));
+  for (const warning of series.warnings) run.console.warn(warning);
+  const pixelMm = series.slices[0]!.pixelSpacing;
+  const [corrected, computing] = await timed(() =>
+    correctImages(series.volume, { ...jobOptions(run), ...thresholds(given), method, pixelMm }),
+  );
+  const metalSlices = corrected.changed.filter(Boolean).length;
+  if (metalSlices === 0) run.console.warn(noMetal(given.metalHu));
+
+  let written: DerivedSeries | undefined;
+  await withFolderOutput(output, signal, async (temporary) => {
+    const [derived, writing] = await timed(() =>
+      writeDerivedSeries(series, corrected.hu, {
+        out: temporary,
+        changed: corrected.changed,
+        ...derivationOf(given, corrected),
+        signal,
+        onProgress: run.console.progress,
+      }),
+    );
+    written = derived;
+    if (derived.clippedPixels > 0)
+      run.console.warn(
+        `${derived.clippedPixels} pixels lie outside what 16 bits hold at the source's rescale; they were clipped.`,
+      );
+    if (given.report) await report(series, corrected, derived, computing, folder, temporary, given, run);
+    const text = recordText(
+      {
+        command: "mar",
+        unit: "HU",
+        inputs: { folder, seriesUid: series.seriesUid, slices: series.slices.length },
+        outputs: derived.files.map((file) => basename(file)),
+        geometry: corrected.geometry,
+        details: {
+          seriesUid: derived.seriesUid,
+          ...derivationOf(given, corrected).configuration,
+          metalPixels: corrected.metalPixels,
+          clippedPixels: derived.clippedPixels,
+          note: virtualScanNote,
+        },
+        seconds: { reading, computing, writing },
+      },
+      run,
+    );
+    await writeFileAtomic(join(temporary, "sinogram.json"), text);
+  });
+  const slices = series.slices.length;
+  run.console.log(
+    `${output}: ${slices} slices, metal in ${metalSlices}, ${method.toUpperCase()}, ${(reading + computing).toFixed(1)} s` +
+      (given.report ? `; open ${join(output, "report.html")}` : ""),
+  );
+  const { seriesUid: derivedUid, clippedPixels } = written!;
+  return { output, seriesUid: derivedUid, slices, metalSlices, clippedPixels, seconds: computing };
+}
+
+async function readChosen(folder: string, seriesUid: string | undefined, run: Run): Promise<CtSeries> {
+  try {
+    return await readSeries(folder, { seriesUid, signal: run.signal, onProgress: run.console.progress });
+  } catch (error) {
+    const { code, message, details } = error as { code?: string; message: string; details?: { series?: string[] } };
+    if (code !== "ERR_SINO_OUT_OF_RANGE" || !details?.series) throw error;
+    const hint = seriesUid === undefined ? " Add --series UID, or --all." : "";
+    throw sinoError("ERR_SINO_OUT_OF_RANGE", `${message}${hint}`, { cause: error, details });
+  }
+}
+
+/** The result depends on nothing else, so that a rerun makes the same files. */
+function derivationOf(given: MarOptions, { muWater }: CorrectedImages) {
+  const { method, metalHu = 2500, minimumPixels = 3, passes = 2 } = given;
+  return {
+    description: `MAR ${method.toUpperCase()}`,
+    derivation: `Metal artefact reduction (${method.toUpperCase()}) by sinogram ${version}, image only: virtual fan-beam scan, metal from ${metalHu} HU, mu of water ${muWater} 1/mm.`,
+    configuration: { operation: "mar", version, method, metalHu, minimumPixels, passes, muWater },
+  };
+}
+
+async function report(
+  series: CtSeries,
+  corrected: CorrectedImages,
+  derived: DerivedSeries,
+  seconds: number,
+  folder: string,
+  target: string,
+  given: MarOptions,
+  run: Run,
+): Promise<void> {
+  const { method, metalHu = 2500 } = given;
+  const affected = corrected.changed.filter(Boolean).length;
+  await writeReport(
+    {
+      title: `Metal artefact reduction: ${methodNames[method]}`,
+      layers: [
+        { name: "Before", hu: series.volume },
+        { name: "After", hu: corrected.hu },
+      ],
+      metal: corrected.metal,
+      pixelMm: corrected.geometry.image.pixelMm,
+      seconds,
+      facts: [
+        ["Method", methodNames[method]],
+        ["Input", folder],
+        ["Slices", `${corrected.changed.length}, metal at or above ${metalHu} HU in ${affected}`],
+        ["Derived series", derived.seriesUid],
+        ["Virtual scan", describeGeometry(corrected.geometry)],
+        ["µ of water", `${corrected.muWater} 1/mm`],
+      ],
+      notes: [virtualScanNote, "Slices without metal keep the pixels of the source exactly."],
+      warnings: run.console.warnings,
+    },
+    quietly(run),
+    (name, ...chunks) => writeFileAtomic(join(target, name), ...chunks),
+  );
+}

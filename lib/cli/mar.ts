@@ -1,0 +1,64 @@
+/** `sinogram mar`: which of its three ways in a command line asks for. */
+import { stat } from "node:fs/promises";
+import { ioError } from "../core/files.ts";
+import type { MarMethod } from "../mar/sinogram.ts";
+import type { FilterName } from "../tomography/fbp.ts";
+import type { Command } from "./command.ts";
+import { UsageError } from "./failure.ts";
+
+export interface MarOptions {
+  output: string;
+  method: MarMethod;
+  metalHu?: number;
+  minimumPixels?: number;
+  passes?: number;
+  muWater?: number;
+  series?: string;
+  all?: boolean;
+  pixelMm?: [number, number];
+  sinogram?: string;
+  metalMask?: string;
+  geometry?: string;
+  filter?: FilterName;
+  cutoff?: number;
+  reinsert?: boolean;
+  report?: boolean;
+  overwrite?: boolean;
+}
+
+const flagOf = (name: string): string => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+function refuse(given: MarOptions, names: readonly (keyof MarOptions)[], why: string): void {
+  const found = names.find((name) => given[name] !== undefined);
+  if (found) throw new UsageError(`${flagOf(found)} ${why}.`);
+}
+
+const forSinograms = ["metalMask", "geometry", "filter", "cutoff", "reinsert"] as const;
+const forImages = ["metalHu", "minimumPixels", "pixelMm"] as const;
+const forSeries = ["series", "all", "overwrite"] as const;
+
+export function mar(input: string | undefined, given: MarOptions): Command {
+  return async (run) => {
+    if (given.sinogram !== undefined) {
+      if (input !== undefined) throw new UsageError(`Give either ${input} or --sinogram, not both.`);
+      refuse(given, [...forImages, ...forSeries], "is for images, not for --sinogram");
+      const { sinogram, metalMask, geometry } = given;
+      if (metalMask === undefined || geometry === undefined)
+        throw new UsageError(`--sinogram needs ${metalMask === undefined ? "--metal-mask" : "--geometry"} too.`);
+      const { marOfSinogram } = await import("./mar-sinogram.ts");
+      return marOfSinogram({ ...given, sinogram, metalMask, geometry })(run);
+    }
+    if (input === undefined) throw new UsageError("Give a DICOM folder, an image file, or --sinogram with its mask.");
+    refuse(given, forSinograms, "is for measured sinograms and needs --sinogram");
+    if (/\.(npy|npz|nii|nii\.gz|hdr|img|raw|f32|mat|h5|hdf5|tiff?|png)(:[^/]*)?$/i.test(input)) {
+      refuse(given, forSeries, "is for DICOM folders");
+      return (await import("./mar-images.ts")).marOfImages(input, given)(run);
+    }
+    await stat(input).catch((error) => {
+      throw ioError("read", input, error);
+    });
+    refuse(given, ["pixelMm"], "is for image files; DICOM says its own pixel size");
+    if (given.all && given.series !== undefined) throw new UsageError("Give either --series or --all, not both.");
+    return (await import("./mar-series.ts")).marOfSeries(input, given)(run);
+  };
+}

@@ -1,0 +1,39 @@
+/** Parsers of option values: a wrong one is a usage error that says what was expected. */
+import { InvalidArgumentError } from "commander";
+
+function numberThat(meaning: string, accepts: (value: number) => boolean): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (!Number.isFinite(value) || !accepts(value)) throw new InvalidArgumentError(`Expected ${meaning}.`);
+    return value;
+  };
+}
+
+export const anyNumber = numberThat("a number", () => true);
+export const positiveNumber = numberThat("a number above 0", (value) => value > 0);
+export const fraction = numberThat("a number above 0 and up to 1", (value) => value > 0 && value <= 1);
+export const count = numberThat("a positive integer", (value) => Number.isSafeInteger(value) && value >= 1);
+export const threadCount = numberThat("an integer from 1 to 1024", (v) => Number.isInteger(v) && v >= 1 && v <= 1024);
+
+export function device(text: string): "auto" | "cpu" | `cuda:${number}` {
+  if (text === "auto" || text === "cpu") return text;
+  if (text === "cuda") return "cuda:0";
+  if (!/^cuda:\d+$/.test(text)) throw new InvalidArgumentError('Expected "auto", "cpu" or "cuda:N".');
+  return text as `cuda:${number}`;
+}
+
+/** "0.7" or "0.7,0.8": row spacing, column spacing. */
+export function pixelSize(text: string): [number, number] {
+  const values = text.split(/[,x]/).map((part) => positiveNumber(part));
+  const [row, column = row] = values;
+  if (values.length > 2) throw new InvalidArgumentError("Expected one number or two: row spacing, column spacing.");
+  return [row!, column!];
+}
+
+/** "-160,240" */
+export function range(text: string): [number, number] {
+  const [low, high, ...more] = text.split(",").map((part) => anyNumber(part));
+  if (low === undefined || high === undefined || more.length > 0 || !(low < high))
+    throw new InvalidArgumentError('Expected two numbers, the smaller first, as in "-160,240".');
+  return [low, high];
+}

@@ -1,0 +1,60 @@
+/** PNG bytes of one slice through a window. */
+import { type ArrayLike, type Volume, volume } from "../core/arrays.ts";
+import { floats, planesOf } from "../image/input.ts";
+import { combine } from "../image/pixels.ts";
+import { storeSlices } from "../native/ops.ts";
+import type { OperationOptions } from "../tomography/batch.ts";
+
+/** Slice `index` of images as a view, float32. */
+export async function sliceOf(
+  images: ArrayLike,
+  index: number,
+  options: OperationOptions,
+): Promise<Volume<Float32Array>> {
+  const { rows, columns } = planesOf(images.shape);
+  const data = await floats(images, "images", options, [2, 3]);
+  return volume(data.subarray(index * rows * columns, (index + 1) * rows * columns), [rows, columns]);
+}
+
+/** HU through a window as 0…255. */
+export async function windowed(
+  image: Volume<Float32Array>,
+  [low, high]: readonly [number, number],
+): Promise<Uint8Array> {
+  const slope = Float64Array.of((high - low) / 255);
+  const { stored } = await storeSlices(image.data, slope, Float64Array.of(low), { signed: false, bitsStored: 8 });
+  return Uint8Array.from(stored);
+}
+
+export async function greyPng(data: Uint8Array, [rows, columns]: readonly number[]): Promise<Uint8Array> {
+  const { encode } = await import("fast-png");
+  return encode({ width: columns!, height: rows!, data, depth: 8, channels: 1 });
+}
+
+/** One slice in HU, `window` from black to white. */
+export async function windowPng(
+  images: ArrayLike,
+  index: number,
+  window: readonly [number, number],
+  options: OperationOptions,
+): Promise<Uint8Array> {
+  const image = await sliceOf(images, index, options);
+  return greyPng(await windowed(image, window), image.shape);
+}
+
+/** a − b, grey where equal, black to white over ±200 HU. */
+export async function differencePng(
+  a: ArrayLike,
+  b: ArrayLike,
+  index: number,
+  options: OperationOptions,
+): Promise<Uint8Array> {
+  const change = await combine(
+    [
+      [1, await sliceOf(a, index, options)],
+      [-1, await sliceOf(b, index, options)],
+    ],
+    options,
+  );
+  return greyPng(await windowed(change, [-200, 200]), change.shape);
+}
