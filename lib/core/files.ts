@@ -1,6 +1,6 @@
 /** Writing files so that nothing is ever half-written: a temporary name beside the target, synced, then renamed. */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { sinoError } from "./errors.ts";
 
@@ -28,11 +28,30 @@ export function ioError(action: string, path: string, cause: unknown): Error {
   });
 }
 
+/** Makes a folder and those above it. (`mkdir` with `recursive` never returns under /proc on Node 20.) Throws ERR_SINO_IO. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const isFolder = await stat(path).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    if (isFolder) return;
+    if (code !== "ENOENT" || dirname(path) === path) throw ioError("make the folder", path, error);
+    await makeFolder(dirname(path));
+    await mkdir(path).catch((again) => {
+      throw ioError("make the folder", path, again);
+    });
+  }
+}
+
 /** Writes `chunks` to `path` atomically, making its folder when needed. Throws ERR_SINO_IO; leaves nothing behind then. */
 export async function writeFileAtomic(path: string, ...chunks: (Uint8Array | string)[]): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     const file = await open(temporary, "wx");
     try {
       for (const chunk of chunks) await file.appendFile(chunk);

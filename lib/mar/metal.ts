@@ -1,5 +1,6 @@
 /** Where the metal is: by threshold, cleaned of specks, and a slightly larger support that the metal trace is made from. */
 import type { ArrayLike } from "../core/arrays.ts";
+import { sinoError } from "../core/errors.ts";
 import { removeSmallComponents } from "../image/components.ts";
 import type { ImageOptions, Mask } from "../image/input.ts";
 import { planesOf, requireNumber } from "../image/input.ts";
@@ -38,7 +39,24 @@ export async function segmentMetal(hu: ArrayLike, options: MetalOptions = {}): P
   const metal = await removeSmallComponents(await threshold(hu, metalHu, passed), minimumPixels, passed);
   const support = dilatePixels === 0 ? metal : await dilate(metal, { radius: dilatePixels, ...passed });
   const { slices, rows, columns } = planesOf(hu.shape);
+  return { metal, support, pixels: await countMetal(metal, slices, rows * columns, passed) };
+}
+
+/** Set pixels of every slice. Throws ERR_SINO_OUT_OF_RANGE where more than half of a slice is set: no method could work. */
+export async function countMetal(
+  mask: Mask,
+  slices: number,
+  pixels: number,
+  options: ImageOptions = {},
+): Promise<number[]> {
   const counts = new Float64Array(slices);
-  await runJob("countSet", { slices, pixels: rows * columns, masks: metal.data, counts }, { signal });
-  return { metal, support, pixels: Array.from(counts) };
+  await runJob("countSet", { slices, pixels, masks: mask.data, counts }, { signal: options.signal });
+  const worst = counts.findIndex((count) => count > pixels / 2);
+  if (worst >= 0)
+    throw sinoError(
+      "ERR_SINO_OUT_OF_RANGE",
+      `The metal covers ${counts[worst]} of ${pixels} pixels of slice ${worst}. Is the mask inverted, or the threshold too low?`,
+      { details: { slice: worst, metalPixels: counts[worst], pixels } },
+    );
+  return Array.from(counts);
 }

@@ -4,9 +4,10 @@ import { show, sinoError } from "../core/errors.ts";
 import { bytes, flags, type Mask, newImage, requireNumber, requireOneOf, requireSameShape } from "../image/input.ts";
 import { select } from "../image/pixels.ts";
 import { runJob } from "../native/job.ts";
-import { batchOf, type OperationOptions, output, sinogramShape } from "../tomography/batch.ts";
+import { batchOf, type OperationOptions, sinogramShape } from "../tomography/batch.ts";
 import type { FilterOptions } from "../tomography/fbp.ts";
 import { type Geometry, nativeGeometry } from "../tomography/geometry.ts";
+import { countMetal } from "./metal.ts";
 
 export const marMethods = ["li", "nmar"] as const;
 export type MarMethod = (typeof marMethods)[number];
@@ -96,27 +97,15 @@ export async function correctSinogram(
   geometry: Geometry,
   options: CorrectSinogramOptions = {},
 ): Promise<CorrectedSinograms> {
-  const { metalMask } = known;
-  if (!metalMask && !known.trace)
+  if (!known.metalMask && !known.trace)
     throw sinoError("ERR_SINO_ARG_TYPE", "Expected metalMask or trace: nothing says where the metal is.");
   const method = methodParameters(options, 1);
   const quiet = { signal: options.signal, device: options.device };
   const { data, slices, lead } = await batchOf(sinograms, "sinograms", sinogramShape(geometry), "views × bins", quiet);
-  if (metalMask) {
-    requireImageShape(metalMask, geometry);
-    if (sizeOf(metalMask.shape.slice(0, -2)) !== slices)
-      throw sinoError(
-        "ERR_SINO_SHAPE",
-        `Expected one metal mask per sinogram, ${slices}, but received shape ${show([...metalMask.shape])}.`,
-      );
-  }
-  let trace: Mask;
-  if (known.trace) {
-    requireSameShape(known.trace, "trace", sinograms, "sinograms");
-    trace = volume((await flags(known.trace, "trace", quiet)) as Uint8Array<ArrayBuffer>, known.trace.shape);
-  } else trace = await metalTrace(metalMask!, geometry, quiet);
+  const masks = known.metalMask && (await maskOf(known.metalMask, slices, geometry, quiet));
+  const trace = known.trace ? await traceOf(known.trace, sinograms, quiet) : await metalTrace(masks!, geometry, quiet);
   const corrected = newImage([...lead, ...sinogramShape(geometry)]);
-  const images = output([...lead, ...geometry.image.shape], undefined) as Volume;
+  const images = newImage([...lead, ...geometry.image.shape]);
   const { fullViews } = await runJob(
     "correctSinograms",
     {
@@ -128,12 +117,17 @@ export async function correctSinogram(
       slices,
       sinograms: data,
       trace: trace.data,
-      ...(metalMask ? { masks: await flags(metalMask, "metalMask", quiet) } : {}),
+      ...(masks ? { masks: masks.data } : {}),
       corrected: corrected.data,
       images: images.data,
     },
     options,
   );
+  if (fullViews === slices * geometry.angles.length && fullViews > 0)
+    throw sinoError(
+      "ERR_SINO_OUT_OF_RANGE",
+      "The metal trace covers every ray of every view: nothing is left to interpolate from.",
+    );
   return { images, sinograms: corrected, trace, fullViews: fullViews ?? 0 };
 }
 
@@ -154,4 +148,27 @@ function requireImageShape(mask: ArrayLike, geometry: Geometry): void {
       "ERR_SINO_SHAPE",
       `Expected metalMask of rows × columns ${rows} × ${columns} as the geometry says but received shape ${show([...mask.shape])}.`,
     );
+}
+
+async function maskOf(
+  metalMask: ArrayLike,
+  slices: number,
+  geometry: Geometry,
+  options: OperationOptions,
+): Promise<Mask> {
+  const mask = volume(await flags(metalMask, "metalMask", options, [2, 3]), metalMask.shape) as Mask;
+  requireImageShape(metalMask, geometry);
+  if (sizeOf(metalMask.shape.slice(0, -2)) !== slices)
+    throw sinoError(
+      "ERR_SINO_SHAPE",
+      `Expected one metal mask per sinogram, ${slices}, but received shape ${show([...metalMask.shape])}.`,
+    );
+  await countMetal(mask, slices, sizeOf(geometry.image.shape), options);
+  return mask;
+}
+
+async function traceOf(trace: ArrayLike, sinograms: ArrayLike, options: OperationOptions): Promise<Mask> {
+  const set = await flags(trace, "trace", options);
+  requireSameShape(trace, "trace", sinograms, "sinograms");
+  return volume(set, trace.shape) as Mask;
 }

@@ -33,6 +33,7 @@ export interface Addon {
   ): { id: number; promise: Promise<Record<string, number>> };
   cancel(id: number): void;
   checkMemory(bytes: number): void;
+  useLargePages(array: ArrayBufferView): void;
   setMemoryLimit(bytes: number): void;
   describe(): AddonDescription;
   describeScan(geometry: object): { coverage: "full" | "half" | "short" | "limited"; coveredDeg: number };

@@ -27,10 +27,15 @@ export function fromNative(error: unknown): unknown {
   return sinoError(code as ErrorCode, message, { cause: error, ...(details ? { details } : {}) });
 }
 
+/** From here on the pages behind an array are worth a system call. */
+const largeBytes = 1 << 24;
+
 /** A new Float32Array of that many elements. Throws ERR_SINO_OUT_OF_MEMORY instead of dying of it later. */
 export function allocate(length: number): Float32Array<ArrayBuffer> {
   reserve(length * 4);
-  return new Float32Array(length);
+  const array = new Float32Array(length);
+  if (array.byteLength >= largeBytes) addon().useLargePages(array);
+  return array;
 }
 
 /** Throws ERR_SINO_OUT_OF_MEMORY {needed, available} when that many bytes are not free now. */

@@ -70,7 +70,8 @@ export async function batchOf(
   return { data: await packed(array, options), slices: sizeOf(lead), lead: [...lead] };
 }
 
-export function output(shape: readonly number[], out: ArrayLike<Float32Array> | undefined): Volume<Float32Array> {
+/** The array that receives a result. Typed as ordinary memory, though an `out` may be shared. */
+export function output(shape: readonly number[], out: ArrayLike<Float32Array> | undefined): Volume {
   if (!out) return volume(allocate(sizeOf(shape)), shape);
   checkArray(out, "out");
   const same = out.shape.length === shape.length && shape.every((n, axis) => n === out.shape[axis]);
@@ -79,7 +80,8 @@ export function output(shape: readonly number[], out: ArrayLike<Float32Array> | 
       "ERR_SINO_SHAPE",
       `Expected out as contiguous float32 of shape ${show([...shape])} but received ${show(out.data)} of shape ${show([...out.shape])}.`,
     );
-  return volume(out.data.subarray(out.offset ?? 0, (out.offset ?? 0) + sizeOf(shape)), shape);
+  const offset = out.offset ?? 0;
+  return volume(out.data.subarray(offset, offset + sizeOf(shape)), shape) as Volume;
 }
 
 export function sinogramShape(geometry: Geometry): readonly [number, number] {

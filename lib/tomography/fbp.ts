@@ -24,11 +24,7 @@ export interface FilterOptions extends OperationOptions, OutputOptions {
  * @example
  * const image = await fbp(sinogram, geometry, { filter: "hann" });
  */
-export async function fbp(
-  sinograms: ArrayLike,
-  geometry: Geometry,
-  options: FilterOptions = {},
-): Promise<Volume<Float32Array>> {
+export async function fbp(sinograms: ArrayLike, geometry: Geometry, options: FilterOptions = {}): Promise<Volume> {
   const { data, slices, lead } = await batchOf(
     sinograms,
     "sinograms",
@@ -58,7 +54,7 @@ export async function filterViews(
   sinograms: ArrayLike,
   geometry: Geometry,
   options: FilterOptions = {},
-): Promise<Volume<Float32Array>> {
+): Promise<Volume> {
   const { data, slices, lead } = await batchOf(
     sinograms,
     "sinograms",
@@ -91,7 +87,7 @@ export async function backproject(
   filtered: ArrayLike,
   geometry: Geometry,
   options: OperationOptions & OutputOptions = {},
-): Promise<Volume<Float32Array>> {
+): Promise<Volume> {
   const { data, slices, lead } = await batchOf(filtered, "filtered", sinogramShape(geometry), "views × bins", options);
   const images = output([...lead, ...geometry.image.shape], options.out);
   await runJob(

@@ -14,11 +14,7 @@ export type ProjectOptions = OperationOptions & OutputOptions;
  * @example
  * const sinogram = await project(image, parallelBeam({ bins: 367, binMm: 1, angles: { span: 180, count: 360 }, image: { shape: [256, 256], pixelMm: 1 } }));
  */
-export async function project(
-  images: ArrayLike,
-  geometry: Geometry,
-  options: ProjectOptions = {},
-): Promise<Volume<Float32Array>> {
+export async function project(images: ArrayLike, geometry: Geometry, options: ProjectOptions = {}): Promise<Volume> {
   const { data, slices, lead } = await batchOf(images, "images", geometry.image.shape, "rows × columns", options);
   const sinograms = output([...lead, ...sinogramShape(geometry)], options.out);
   await runJob(
@@ -43,7 +39,7 @@ export async function projectTranspose(
   sinograms: ArrayLike,
   geometry: Geometry,
   options: ProjectOptions = {},
-): Promise<Volume<Float32Array>> {
+): Promise<Volume> {
   const { data, slices, lead } = await batchOf(
     sinograms,
     "sinograms",

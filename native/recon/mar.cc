@@ -40,14 +40,18 @@ struct Batch {
     combine(pixels(), {images, base}, {1, 1}, images);
   }
 
-  // prior = tissue classes of `images` with the metal filled by water
-  void make_prior(const float* images, float* prior) const {
+  // prior = tissue classes of the smoothed image, metal filled with water before
+  void make_prior(const float* images, Scratch<float>& filled, float* prior) const {
     const Grid& grid = geometry.grid;
+    const float mu = static_cast<float>(options.mu_water);
     if (masks) {
-      backend.select(context, {pixels(), masks, nullptr, images, static_cast<float>(options.mu_water), 0, prior});
-      images = prior;
+      backend.select(context, {pixels(), masks, nullptr, images, mu, 0, filled.data()});
+      images = filled.data();
     }
-    backend.tissue_prior(context, {slices, grid.rows, grid.columns, images, options.mu_water, prior});
+    std::vector<double> water(slices), bone(slices);
+    backend.tissue_thresholds(context, {slices, grid.pixels(), options.mu_water, images, water.data(), bone.data()});
+    backend.gaussian(context, {slices, grid.rows, grid.columns, 1, 1, 2, 2, images, prior});
+    backend.tissue_prior(context, {slices, grid.pixels(), mu, water.data(), bone.data(), prior, prior});
   }
 
   void run(float* corrected, float* images, int64_t* full_views) const {
@@ -56,9 +60,10 @@ struct Batch {
                         {slices, geometry.views(), geometry.bins, measured, trace, nullptr, corrected, full_views});
     reconstruct(corrected, change, images);
     if (options.method == MarMethod::li) return;
-    Scratch<float> prior = context.scratch<float>(pixels()), projected = context.scratch<float>(rays());
+    Scratch<float> filled = context.scratch<float>(masks ? pixels() : 0), prior = context.scratch<float>(pixels());
+    Scratch<float> projected = context.scratch<float>(rays());
     for (int pass = 0; pass < options.passes; pass++) {
-      make_prior(images, prior.data());
+      make_prior(images, filled, prior.data());
       backend.joseph_project(context, {geometry, slices, prior.data(), projected.data()});
       backend.interpolate(
           context, {slices, geometry.views(), geometry.bins, measured, trace, projected.data(), corrected, full_views});

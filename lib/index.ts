@@ -1,0 +1,70 @@
+/** Computed tomography for Node.js. docs/conventions.md has units, axes and geometry; docs/troubleshooting.md the error codes. */
+export { type ArrayLike, type TypedArray, type Volume, volume } from "./core/arrays.ts";
+export { type CodedError, type ErrorCode, errorCodes, isCodedError, SinogramError } from "./core/errors.ts";
+export {
+  type ArrayMeta,
+  type LoadedArray,
+  type ReadArrayOptions,
+  readArray,
+  toFloat32,
+  type WriteArrayOptions,
+  writeArray,
+} from "./data/array-files.ts";
+export {
+  type CtSeries,
+  type CtSlice,
+  type DerivedSeries,
+  listSeries,
+  type ReadSeriesOptions,
+  readSeries,
+  type SeriesInfo,
+  scanSeries,
+  type WriteDerivedOptions,
+  writeDerivedSeries,
+} from "./data/dicom/index.ts";
+export { type DataExchange, readDataExchange } from "./data/hdf5.ts";
+export { type Components, connectedComponents, fillHoles, removeSmallComponents } from "./image/components.ts";
+export { type Distances, distanceTransform } from "./image/distance.ts";
+export { gaussian } from "./image/gaussian.ts";
+export { toAttenuation, toHounsfield } from "./image/hounsfield.ts";
+export { interpolateMasked } from "./image/interpolate.ts";
+export { dilate, erode } from "./image/morphology.ts";
+export { clip, combine, countNonFinite, select, statistics, threshold } from "./image/pixels.ts";
+export { resample } from "./image/resample.ts";
+export { tissuePrior, tissueThresholds } from "./image/tissue.ts";
+export * from "./mar/index.ts";
+export { type Evaluation, evaluate, type Metrics, psnr, rmse, ssim } from "./metrics/index.ts";
+export { type AddonDescription, addon, type DeviceInfo } from "./native/addon.ts";
+export type { Device, JobOptions, Progress } from "./native/job.ts";
+export { type MetalPair, type MetalPairOptions, simulateMetalPair } from "./physics/index.ts";
+export {
+  backproject,
+  type FilterName,
+  type FilterOptions,
+  fbp,
+  filters,
+  filterViews,
+  type Scan,
+  scanOf,
+} from "./tomography/fbp.ts";
+export {
+  type AngleRange,
+  type FanGeometry,
+  type FanOptions,
+  fanBeam,
+  fullScan,
+  type Geometry,
+  halfFanDeg,
+  type ParallelGeometry,
+  type ParallelOptions,
+  parallelBeam,
+  shortScan,
+} from "./tomography/geometry.ts";
+export {
+  geometryJsonSchema,
+  geometryToJson,
+  parseGeometry,
+  readGeometry,
+  writeGeometry,
+} from "./tomography/geometry-file.ts";
+export { type ProjectOptions, project, projectTranspose } from "./tomography/project.ts";
