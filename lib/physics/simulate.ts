@@ -21,7 +21,7 @@ export interface MetalPairOptions extends OperationOptions {
   /** Unit of the images; default "hu". */
   unit?: ImageUnit;
   /** Default "titanium". */
-  material?: Material | MaterialName;
+  material?: Material | MaterialName | (string & {});
   /** Of the metal, g/cm³; default nominal. */
   density?: number;
   spectrum?: Spectrum | SpectrumName;

@@ -1,0 +1,197 @@
+/**
+ * The pairs of the metal-artefact benchmark: clean CT slices of five patients, and metal of the ten sizes and part counts of the
+ * field's test set, made of the XCIST challenge's shapes and put where there is tissue. Seeded; the same on every run.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { type Volume, volume } from "../../lib/core/arrays.ts";
+import { listSeries, readSeries } from "../../lib/data/dicom/index.ts";
+import { readMatArray } from "../../lib/data/mat5.ts";
+import { readNpy, writeNpy } from "../../lib/data/npy.ts";
+import { clip } from "../../lib/image/pixels.ts";
+import { resample } from "../../lib/image/resample.ts";
+import { realData } from "../../test/support/data.ts";
+import { randomSource } from "../../test/support/random.ts";
+
+export const imageSize = 416;
+
+/** Pixels and connected parts of the ten metals of the field's test set, by mask index. */
+const fieldMetals = [
+  [254, 2],
+  [890, 2],
+  [451, 2],
+  [53, 3],
+  [112, 1],
+  [35, 3],
+  [881, 2],
+  [2061, 3],
+  [118, 2],
+  [124, 3],
+] as const;
+
+/** The field groups mask indices {1,7}, {2,6}, {0,9}, {8,4}, {3,5} from large to small. */
+export const sizeGroups = ["large", "2", "3", "4", "small"] as const;
+const groupOfMask = [2, 0, 1, 4, 3, 4, 1, 0, 3, 2];
+
+export interface Pairs {
+  /** HU, [pair, 416, 416]. */
+  images: Volume;
+  masks: Volume<Uint8Array<ArrayBuffer>>;
+  group: number[];
+  patient: string[];
+}
+
+/** Slices taken per patient for every ten pairs. */
+const share = { "acrin-flt-breast": 4, "cmb-crc": 2, "lung-fused-ct": 2, "c4kc-kits": 1, "ge-head-tilted": 1 } as const;
+/** Slices with a port and dental fillings. */
+const acrinWithMetal = new Set([113, 114, 115, 142, 143, 144, 145]);
+
+function unpacked(archive: string, folder: string): string {
+  const target = join(folder, "ct-train");
+  if (existsSync(target)) return target;
+  mkdirSync(folder, { recursive: true });
+  const { status, stderr } = spawnSync("tar", ["-xJf", archive, "-C", folder], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`tar could not unpack ${archive}: ${stderr}`);
+  return target;
+}
+
+/** The slices without metal of every series of a patient, HU of 512 × 512. */
+async function cleanSlices(folder: string, patient: string): Promise<Float32Array[]> {
+  const clean: Float32Array[] = [];
+  for (const { seriesUid } of await listSeries(join(folder, patient))) {
+    const { volume: hu, slices } = await readSeries(join(folder, patient), { seriesUid });
+    const pixels = hu.shape[1]! * hu.shape[2]!;
+    for (const [i, { file }] of slices.entries()) {
+      const plane = hu.data.subarray(i * pixels, (i + 1) * pixels);
+      const number = Number(/(\d+)\.dcm$/.exec(basename(file))?.[1]);
+      const isMarked = patient === "acrin-flt-breast" && acrinWithMetal.has(number);
+      if (!isMarked && !plane.some((value) => value > 2500)) clean.push(plane);
+    }
+  }
+  return clean;
+}
+
+/** `count` slices, evenly spread, resampled to 416 × 416 with air at −1000. */
+async function patientSlices(folder: string, patient: string, count: number): Promise<Float32Array[]> {
+  const clean = await cleanSlices(folder, patient);
+  const chosen = Array.from({ length: count }, (_, k) => clean[Math.floor(((k + 0.5) * clean.length) / count)]!);
+  return Promise.all(
+    chosen.map(async (data) => {
+      const side = Math.sqrt(data.length);
+      const small = await resample({ data, shape: [side, side] }, { shape: [imageSize, imageSize] });
+      return (await clip(small, -1000, Number.POSITIVE_INFINITY)).data;
+    }),
+  );
+}
+
+interface Blob {
+  /** Offsets from the blob's middle, pixels. */
+  pixels: [row: number, column: number][];
+}
+
+/** A shape of the library scaled to about `area` pixels. */
+function blobOf(shapes: Float64Array, side: number, index: number, area: number): Blob {
+  const shape = shapes.subarray(index * side * side, (index + 1) * side * side);
+  const inside: [number, number][] = [];
+  for (let i = 0; i < shape.length; i++) if (shape[i]! > 0) inside.push([Math.floor(i / side), i % side]);
+  const middle = [0, 1].map((axis) => inside.reduce((sum, p) => sum + p[axis]!, 0) / inside.length) as [number, number];
+  const scale = Math.sqrt(inside.length / area);
+  const reach = Math.ceil(side / scale);
+  const pixels: [number, number][] = [];
+  for (let r = -reach; r <= reach; r++)
+    for (let c = -reach; c <= reach; c++) {
+      const [y, x] = [Math.round(middle[0] + r * scale), Math.round(middle[1] + c * scale)];
+      if (y >= 0 && y < side && x >= 0 && x < side && shape[y * side + x]! > 0) pixels.push([r, c]);
+    }
+  return { pixels };
+}
+
+/** Puts the blob where all of it lies in tissue, near `around` if given; false where no place is found. */
+function place(blob: Blob, hu: Float32Array, mask: Uint8Array, random: () => number, around?: [number, number]) {
+  const centre = imageSize / 2;
+  for (let attempt = 0; attempt < 4000; attempt++) {
+    const spread = around ? 30 + attempt / 40 : 110;
+    const [y, x] = around ?? [centre, centre];
+    const row = Math.round(y + (random() * 2 - 1) * spread);
+    const column = Math.round(x + (random() * 2 - 1) * spread);
+    const at = ([r, c]: [number, number]) => (row + r) * imageSize + column + c;
+    const fits = blob.pixels.every((p) => {
+      const [r, c] = [row + p[0], column + p[1]];
+      return r >= 0 && r < imageSize && c >= 0 && c < imageSize && hu[at(p)]! > -300 && mask[at(p)] === 0;
+    });
+    if (!fits) continue;
+    for (const p of blob.pixels) mask[at(p)] = 1;
+    return [row, column] as [number, number];
+  }
+  return undefined;
+}
+
+function metalFor(pair: number, hu: Float32Array, shapes: Float64Array, side: number): Uint8Array {
+  const random = randomSource(1000 + pair);
+  const [area, parts] = fieldMetals[pair % 10]!;
+  const mask = new Uint8Array(imageSize * imageSize);
+  let around: [number, number] | undefined;
+  for (let part = 0; part < parts; part++) {
+    const blob = blobOf(shapes, side, Math.floor(random() * (shapes.length / side ** 2)), area / parts);
+    around = place(blob, hu, mask, random, around) ?? around;
+  }
+  if (!mask.includes(1)) throw new Error(`pair ${pair}: no place for metal in the slice`);
+  return mask;
+}
+
+/** Ten pairs per round: 4 + 2 + 2 + 1 + 1 slices of the five patients, each with one of the ten metals. */
+async function makePairs(rounds: number, cache: string): Promise<Pairs> {
+  const archive = realData("ct-train.tar.xz");
+  const library = realData("masks/xcist_metal_masks.mat");
+  if (!archive || !library)
+    throw new Error("The benchmark needs ct-train.tar.xz and masks/ of the real data (SINOGRAM_DATA).");
+  const folder = unpacked(archive, cache);
+  const { array } = await readMatArray(library);
+  const [, side] = array.shape as [number, number, number];
+  const shapes = Float64Array.from(array.data as ArrayLike<number>);
+  const drawers: { patient: string; slices: Float32Array[] }[] = [];
+  for (const [patient, n] of Object.entries(share))
+    drawers.push({ patient, slices: await patientSlices(folder, patient, n * rounds) });
+  const order = drawers.flatMap(({ patient, slices }) =>
+    slices.map((hu, i) => ({ patient, hu, round: (i * rounds) / slices.length })),
+  );
+  order.sort((a, b) => Math.floor(a.round) - Math.floor(b.round));
+  // Within a round the metals move on by one, so that no patient always gets the same size.
+  const metalOf = (i: number) => Math.floor(i / 10) * 10 + ((i + Math.floor(i / 10) * 3) % 10);
+  const images = new Float32Array(order.length * imageSize ** 2);
+  const masks = new Uint8Array(order.length * imageSize ** 2);
+  for (const [i, { hu }] of order.entries()) {
+    images.set(hu, i * imageSize ** 2);
+    masks.set(metalFor(metalOf(i), hu, shapes, side), i * imageSize ** 2);
+  }
+  const shape = [order.length, imageSize, imageSize];
+  return {
+    images: volume(images, shape),
+    masks: volume(masks, shape),
+    group: order.map((_, i) => groupOfMask[metalOf(i) % 10]!),
+    patient: order.map(({ patient }) => patient),
+  };
+}
+
+/** The pairs, from the cache where they are there. Remove the cache folder after changing how they are made. */
+export async function marPairs(rounds: number, cache = join(tmpdir(), "sinogram-mar-benchmark")): Promise<Pairs> {
+  const path = (name: string) => join(cache, `pairs-${rounds}`, name);
+  if (!existsSync(path("about.npy"))) {
+    const pairs = await makePairs(rounds, cache);
+    await writeNpy(path("images.npy"), pairs.images);
+    await writeNpy(path("masks.npy"), pairs.masks);
+    const names = Object.keys(share);
+    const about = pairs.group.flatMap((group, i) => [group, names.indexOf(pairs.patient[i]!)]);
+    await writeNpy(path("about.npy"), { data: Uint8Array.from(about), shape: [pairs.group.length, 2] });
+  }
+  const read = async (name: string) => (await readNpy(path(name))).array;
+  const about = (await read("about.npy")).data as Uint8Array;
+  return {
+    images: (await read("images.npy")) as Volume,
+    masks: (await read("masks.npy")) as Volume<Uint8Array<ArrayBuffer>>,
+    group: Array.from({ length: about.length / 2 }, (_, i) => about[2 * i]!),
+    patient: Array.from({ length: about.length / 2 }, (_, i) => Object.keys(share)[about[2 * i + 1]!]!),
+  };
+}
