@@ -23,5 +23,5 @@ export function describeGeometry(geometry: Geometry): string {
       : `fan, ${geometry.detector} detector, source to axis ${short(geometry.sod)} mm, to detector ${short(geometry.sdd)} mm`;
   const [row, column] = image.pixelMm;
   const pixel = row === column ? short(row) : `${short(row)} × ${short(column)}`;
-  return `${geometry.name ? `${geometry.name}: ` : ""}${beam}, ${angles.length} views, ${bins} bins of ${short(binMm)} mm; image ${image.shape.join(" × ")}, pixels of ${pixel} mm`;
+  return `${beam}, ${angles.length} views, ${bins} bins of ${short(binMm)} mm; image ${image.shape.join(" × ")}, pixels of ${pixel} mm`;
 }

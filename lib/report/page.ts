@@ -45,6 +45,7 @@ export function pageChunks(input: ReportInput, model: PageModel, embedded: reado
     ...rest,
     pixelMm: input.pixelMm,
     layers: names,
+    after: input.after ?? 1,
     counts: slices.map(({ metalPixels }) => metalPixels),
     slices: slices.filter((s) => s.embedded >= 0).map(({ slice }) => slice),
     hasMetal: input.metal !== undefined,
@@ -64,7 +65,7 @@ export function pageChunks(input: ReportInput, model: PageModel, embedded: reado
 <body>
 <header><h1>${escapeHtml(input.title)}</h1><p>sinogram report</p></header>
 <main>
-${viewer(names, model, input.metal !== undefined)}
+${viewer(names, model, input)}
 <aside>
 ${facts(input)}
 ${(input.tables ?? []).map(table).join("\n")}
@@ -90,7 +91,7 @@ const presets = [
   ["Metal", 1000, 4000],
 ] as const;
 
-function viewer(names: readonly string[], model: PageModel, hasMetal: boolean): string {
+function viewer(names: readonly string[], model: PageModel, { after = 1, metal }: ReportInput): string {
   const options = (selected: number) =>
     names
       .map((name, k) => `<option value="${k}"${k === selected ? " selected" : ""}>${escapeHtml(name)}</option>`)
@@ -113,8 +114,8 @@ function viewer(names: readonly string[], model: PageModel, hasMetal: boolean): 
 <button type="button" data-view="slider" aria-pressed="true" title="key V">Slider</button><button type="button" data-view="side" aria-pressed="false" title="key V">Side by side</button><button type="button" data-view="difference" aria-pressed="false" title="key D">Difference</button>
 </div>
 <label>left <select id="left">${options(0)}</select></label>
-<label>right <select id="right">${options(1)}</select></label>
-${hasMetal ? '<button type="button" id="outline" aria-pressed="false" title="key M">Outline metal</button>' : ""}
+<label>right <select id="right">${options(after)}</select></label>
+${metal ? '<button type="button" id="outline" aria-pressed="false" title="key M">Outline metal</button>' : ""}
 </div>
 <div id="stage" class="stage" tabindex="0" aria-label="Image. Drag to window, wheel to change the slice, Ctrl and wheel to zoom, Shift and drag to move, double click to reset.">
 <div class="pane" id="pane0"><canvas id="canvas0"></canvas></div>

@@ -58,3 +58,25 @@ export async function differencePng(
   );
   return greyPng(await windowed(change, [-200, 200]), change.shape);
 }
+
+/** Images of one shape in two columns, a dark line between them. */
+export async function comparisonPng(
+  images: readonly ArrayLike[],
+  window: readonly [number, number],
+  options: OperationOptions,
+): Promise<Uint8Array> {
+  const { rows, columns } = planesOf(images[0]!.shape);
+  const gap = 4;
+  const across = Math.min(2, images.length);
+  const down = Math.ceil(images.length / across);
+  const width = across * (columns + gap) - gap;
+  const height = down * (rows + gap) - gap;
+  const whole = new Uint8Array(width * height);
+  for (const [i, each] of images.entries()) {
+    const tile = await windowed(await sliceOf(each, 0, options), window);
+    const first = Math.floor(i / across) * (rows + gap) * width + (i % across) * (columns + gap);
+    for (let row = 0; row < rows; row++)
+      whole.set(tile.subarray(row * columns, (row + 1) * columns), first + row * width);
+  }
+  return greyPng(whole, [height, width]);
+}

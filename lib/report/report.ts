@@ -3,7 +3,7 @@
  * most metal. Figures per slice and the windowing of pictures are native; the page draws the embedded HU itself.
  */
 import type { ArrayLike } from "../core/arrays.ts";
-import { planesOf } from "../image/input.ts";
+import { flags, planesOf } from "../image/input.ts";
 import { differences, pairOf } from "../metrics/compare.ts";
 import { runJob } from "../native/job.ts";
 import type { OperationOptions } from "../tomography/batch.ts";
@@ -21,6 +21,8 @@ export interface ReportInput {
   title: string;
   /** Images in HU, [row, column] or [slice, row, column], all of one shape; the first is what the others are compared with. */
   layers: readonly { name: string; hu: ArrayLike }[];
+  /** Which layer the figures and pictures compare with the first; default 1. */
+  after?: number;
   /** Of the same shape; not zero on metal. */
   metal?: ArrayLike;
   /** Row spacing, column spacing. */
@@ -42,12 +44,21 @@ export type WriteFile = (name: string, ...chunks: (Uint8Array | string)[]) => Pr
 const pictureWindow = [-160, 240] as const;
 
 /**
- * Writes report.html, before.png, after.png and difference.png by `write`. Throws ERR_SINO_SHAPE where layers differ in
- * shape, ERR_SINO_OUT_OF_RANGE for NaN, and what `write` throws.
+ * Writes report.html and the pictures before.png, after.png and difference.png of the slice with the most metal by `write`.
+ * Throws ERR_SINO_SHAPE where layers differ in shape, ERR_SINO_OUT_OF_RANGE for NaN, and what `write` throws.
  */
 export async function writeReport(input: ReportInput, options: OperationOptions, write: WriteFile): Promise<void> {
+  const worst = await writePage(input, options, write);
+  const [before, after] = [input.layers[0]!.hu, input.layers[input.after ?? 1]!.hu];
+  await write("before.png", await windowPng(before, worst, pictureWindow, options));
+  await write("after.png", await windowPng(after, worst, pictureWindow, options));
+  await write("difference.png", await differencePng(after, before, worst, options));
+}
+
+/** Writes report.html only; gives the slice with the most metal. */
+export async function writePage(input: ReportInput, options: OperationOptions, write: WriteFile): Promise<number> {
   const { layers, metal, maximumSlices = 60, seconds } = input;
-  const [before, after] = [layers[0]!.hu, layers[1]!.hu];
+  const [before, after] = [layers[0]!.hu, layers[input.after ?? 1]!.hu];
   const { slices: count, rows, columns } = planesOf(before.shape);
   const metalPixels = metal ? await countPerSlice(metal, count, options) : new Float64Array(count);
   const changes = await differences(await pairOf(after, before, options), options);
@@ -64,15 +75,12 @@ export async function writeReport(input: ReportInput, options: OperationOptions,
   }));
   const worst = chosen.reduce((a, b) => (metalPixels[b]! > metalPixels[a]! ? b : a), chosen[0]!);
   const embedded = await embedSlices(input, chosen, options);
-  const page = pageChunks(input, { rows, columns, slices, start: chosen.indexOf(worst), affected }, embedded);
-  await write("before.png", await windowPng(before, worst, pictureWindow, options));
-  await write("after.png", await windowPng(after, worst, pictureWindow, options));
-  await write("difference.png", await differencePng(after, before, worst, options));
-  await write("report.html", ...page);
+  const model = { rows, columns, slices, start: chosen.indexOf(worst), affected };
+  await write("report.html", ...pageChunks(input, model, embedded));
+  return worst;
 }
 
 async function countPerSlice(metal: ArrayLike, slices: number, options: OperationOptions): Promise<Float64Array> {
-  const { flags } = await import("../image/input.ts");
   const masks = await flags(metal, "metal", options);
   const counts = new Float64Array(slices);
   await runJob("countSet", { slices, pixels: masks.length / slices, masks, counts }, options);
@@ -80,7 +88,7 @@ async function countPerSlice(metal: ArrayLike, slices: number, options: Operatio
 }
 
 /** Slices with metal, those with most of it where there are too many; the middle one where there are none. In order. */
-export function chooseSlices(metalPixels: ArrayLikeNumbers, most: number): number[] {
+export function chooseSlices(metalPixels: Float64Array | readonly number[], most: number): number[] {
   const withMetal = Array.from(metalPixels, (pixels, slice) => ({ pixels, slice })).filter(({ pixels }) => pixels > 0);
   if (withMetal.length === 0) return [metalPixels.length >> 1];
   return withMetal
@@ -89,4 +97,3 @@ export function chooseSlices(metalPixels: ArrayLikeNumbers, most: number): numbe
     .map(({ slice }) => slice)
     .sort((a, b) => a - b);
 }
-type ArrayLikeNumbers = { readonly length: number; readonly [index: number]: number };

@@ -11,7 +11,7 @@ const panes = [byId("pane0"), byId("pane1")];
 const contexts = canvases.map((canvas) => { canvas.width = columns; canvas.height = rows; return canvas.getContext("2d"); });
 const pictures = contexts.map((context) => context.createImageData(columns, rows));
 const views = ["slider", "side", "difference"];
-const state = { slice: model.start, left: 0, right: 1, centre: 40, width: 400, view: "slider", position: 0.5, outline: false, zoom: 1, x: 0, y: 0, blink: false };
+const state = { slice: model.start, left: 0, right: model.after, centre: 40, width: 400, view: "slider", position: 0.5, outline: false, zoom: 1, x: 0, y: 0, blink: false };
 const cache = new Map();
 let drawn = 0;
 

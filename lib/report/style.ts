@@ -33,7 +33,7 @@ input[type=range] { accent-color: var(--accent); flex: 1; min-width: 0; }
 .side #pane1 { left: 50%; border-left: 1px solid var(--line); }
 #divider { position: absolute; top: 0; bottom: 0; width: 24px; margin-left: -12px; cursor: ew-resize; }
 #divider::before { content: ""; position: absolute; left: 11px; top: 0; bottom: 0; width: 2px; background: var(--accent); opacity: .9; }
-#divider span { position: absolute; left: 0; top: 50%; width: 24px; height: 36px; margin-top: -18px; border-radius: 12px; background: var(--accent); }
+#divider span { position: absolute; left: 0; bottom: 14px; width: 24px; height: 36px; border-radius: 12px; background: var(--accent); }
 #divider span::before { content: "\\2194"; color: #06201c; font-weight: 700; line-height: 36px; display: block; text-align: center; }
 .tag { position: absolute; padding: .1rem .5rem; background: rgb(0 0 0 / .6); border-radius: 5px; font-size: .85rem; pointer-events: none; font-variant-numeric: tabular-nums; }
 .tag:empty { display: none; }
