@@ -3,7 +3,7 @@
  * 416², 640 views, titanium, 2·10⁷ photons. The same simulator and reconstruction on both sides, as in the field; it says how
  * methods compare under that protocol, not how they do on a scanner.
  *
- *     node --import tsx bench/pipelines/mar-benchmark.ts [--rounds 5] [--material titanium] [--methods uncorrected,li,nmar,true-rays] [--out FILE.json]
+ *     node --import tsx bench/pipelines/mar-benchmark.ts [--set trunk|all] [--rounds 5] [--material titanium] [--methods uncorrected,li,nmar,true-rays] [--out FILE.json]
  *
  * Ten pairs per round. "true-rays" is the ceiling of inpainting: the metal-free measurement inside the trace.
  */
@@ -63,19 +63,22 @@ function table(rows: readonly Row[], group: readonly number[]): string {
 
 const { values } = parseArgs({
   options: {
+    set: { type: "string", default: "trunk" },
     rounds: { type: "string", default: "5" },
     material: { type: "string", default: "titanium" },
     methods: { type: "string", default: Object.keys(methods).join(",") },
-    batch: { type: "string", default: "10" },
+    batch: { type: "string", default: "16" },
     out: { type: "string" },
   },
 });
 const names = values.methods.split(",");
 const unknown = names.find((name) => !Object.hasOwn(methods, name));
 if (unknown) throw new Error(`Expected methods among ${Object.keys(methods).join(", ")} but received ${unknown}.`);
+if (values.set !== "trunk" && values.set !== "all")
+  throw new Error(`Expected --set trunk or all but received ${values.set}.`);
 const batch = Number(values.batch);
 const geometry = await readGeometry(join(import.meta.dirname, "../../examples/geometry/syndeeplesion-640.json"));
-const pairs = await marPairs(Number(values.rounds));
+const pairs = await marPairs(values.set, Number(values.rounds));
 const total = pairs.group.length;
 const rows: Row[] = names.map((method) => ({ method, psnr: [], ssim: [], secondsPerPair: 0 }));
 let simulated = 0;
@@ -100,12 +103,15 @@ for (let first = 0; first < total; first += batch) {
   process.stderr.write(`\r${Math.min(total, first + batch)}/${total} pairs`);
 }
 process.stderr.write("\n");
-console.log(`${total} pairs, ${values.material}, simulated at ${(total / (simulated / 1000)).toFixed(1)} pairs/s\n`);
+console.log(
+  `${total} pairs (${values.set}), ${values.material}, simulated at ${(total / (simulated / 1000)).toFixed(1)} pairs/s\n`,
+);
 console.log(table(rows, pairs.group));
 if (values.out) {
   const machine = { processor: cpus()[0]?.model ?? "unknown", threads: availableParallelism(), node: process.version };
   const report = {
     protocol: "syndeeplesion",
+    set: values.set,
     material: values.material,
     machine,
     pairsPerSecond: total / (simulated / 1000),
