@@ -1,6 +1,5 @@
 // metrics on the CPU.
 #include <algorithm>
-#include <vector>
 
 #include "native/cpu/cpu.h"
 
@@ -72,7 +71,7 @@ void metrics_window(const Context& context, const WindowArgs& args) {
 }
 
 void metrics_differences(const Context& context, const DifferenceArgs& args) {
-  std::vector<double> rows(args.slices * args.rows * kDifferenceSums);
+  Scratch<double> rows = context.scratch<double>(args.slices * args.rows * kDifferenceSums);
   context.parallel_for(args.slices * args.rows, kRows, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
       const int64_t slice = row / args.rows, r = row % args.rows;
@@ -105,8 +104,7 @@ void metrics_decimate(const Context& context, const DecimateArgs& args) {
         double sum = 0;
         for (int64_t i = 0; i < f; i++)
           for (int64_t j = 0; j < f; j++)
-            sum += image[mirrored(row % rows * f + i, args.rows) * args.columns +
-                         mirrored(c * f + j, args.columns)];
+            sum += image[mirrored(row % rows * f + i, args.rows) * args.columns + mirrored(c * f + j, args.columns)];
         args.output[row * columns + c] = static_cast<float>(sum / double(f * f));
       }
     }
@@ -118,7 +116,7 @@ void metrics_ssim(const Context& context, const SsimArgs& args) {
   double taps[kSsimTaps];
   ssim_taps(taps);
   const int64_t windows = args.rows - kSsimTaps + 1, across = args.columns - kSsimTaps + 1;
-  std::vector<double> rows(args.slices * windows);
+  Scratch<double> rows = context.scratch<double>(args.slices * windows);
   context.parallel_for(args.slices * windows, kRows, [&](int64_t begin, int64_t end) {
     Scratch<double> moments = context.scratch<double>(kSsimMoments * args.columns);
     for (int64_t row = begin; row < end; row++) {
