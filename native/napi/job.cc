@@ -110,13 +110,18 @@ Napi::Value Jobs::start(const Napi::CallbackInfo& info) {
     job.report = true;
     job.shared->call();
   };
+  Napi::Object handle = Napi::Object::New(env);
+  handle.Set("id", Napi::Number::New(env, static_cast<double>(job->id)));
+  handle.Set("promise", job->deferred.Promise());
   if (pending_.empty()) shared_->wake.Ref(env);
   pending_[job->id] = job;
   {
     std::lock_guard lock(shared_->mutex);
     shared_->running++;
   }
-  runtime_->pool.submit([job, runtime = runtime_.get()] {
+  // A Job holds references to JavaScript objects, which only the JavaScript thread may drop: so the pool's hold on it is moved to
+  // `finished`, never let go of here.
+  runtime_->pool.submit([job, runtime = runtime_.get()]() mutable {
     try {
       const Context context{runtime->pool, runtime->memory, job->control};
       context.check();
@@ -130,18 +135,12 @@ Napi::Value Jobs::start(const Napi::CallbackInfo& info) {
     }
     job->work = nullptr;
     runtime->borrows.give_back(job->borrows);
-    Shared& shared = *job->shared;
-    {
-      std::lock_guard lock(shared.mutex);
-      shared.finished.push_back(job);
-    }
-    shared.call();
-    std::lock_guard lock(shared.mutex);
-    if (--shared.running == 0) shared.idle.notify_all();
+    const std::shared_ptr<Shared> shared = job->shared;
+    std::lock_guard lock(shared->mutex);
+    shared->finished.push_back(std::move(job));
+    if (!shared->closing) shared->wake.NonBlockingCall();
+    if (--shared->running == 0) shared->idle.notify_all();
   });
-  Napi::Object handle = Napi::Object::New(env);
-  handle.Set("id", Napi::Number::New(env, static_cast<double>(job->id)));
-  handle.Set("promise", job->deferred.Promise());
   return handle;
 }
 

@@ -121,6 +121,16 @@ test("a pending job keeps the process alive until it is done, also without await
   assert.is(result.out.trim(), "done");
 });
 
+test("twenty thousand short jobs, settled while sixteen threads finish others", async () => {
+  const result = await run(`${small}
+    const tiny = parallelBeam({ bins: 3, binMm: 1, angles: [0], image: { shape: [2, 2], pixelMm: 1 } });
+    const pixel = { data: new Float32Array(4), shape: [2, 2] };
+    for (let i = 0; i < 200; i++) await Promise.all(Array.from({ length: 100 }, () => project(pixel, tiny)));
+    console.log("done");`, { SINOGRAM_THREADS: "16" });
+  assert.is(result.code, 0, result.err);
+  assert.is(result.out.trim(), "done");
+});
+
 test("process.exit in the middle of a job ends cleanly", async () => {
   const result = await run(`${small}
     const big = { data: new Float32Array(20 * 64 * 64 * 64), shape: [20 * 64, 64, 64] };
