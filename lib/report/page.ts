@@ -146,7 +146,7 @@ function notes(input: ReportInput, { slices, affected }: PageModel): string {
       : count < affected
         ? `${count} of the ${affected} slices with metal are embedded here, those with the most of it, in whole HU.`
         : slices.length > count
-          ? `All ${count} slices with metal are embedded here, in whole HU; the other ${slices.length - count} are unchanged.`
+          ? `${count === 1 ? "The slice" : `All ${count} slices`} with metal ${count === 1 ? "is" : "are"} embedded here, in whole HU; the other ${slices.length - count} are unchanged.`
           : "Values are embedded in whole HU.";
   const items = [...input.notes, embedding].map((note) => `<li>${escapeHtml(note)}</li>`);
   const warned = (input.warnings ?? []).map((warning) => `<li class="warning">${escapeHtml(warning)}</li>`);
