@@ -3,7 +3,7 @@
  * and renamed when the last of it is complete. Targets are checked before the work begins.
  */
 import { randomBytes } from "node:crypto";
-import { constants, existsSync } from "node:fs";
+import { constants, existsSync, readdirSync, rmSync } from "node:fs";
 import { access, mkdir, readdir, realpath, rename, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { ArrayLike } from "../core/arrays.ts";
@@ -57,12 +57,35 @@ const temporaryName = (path: string): string => {
   return join(dirname(path), `.${basename(path, tail)}.${randomBytes(6).toString("hex")}.tmp${tail}`);
 };
 
+const pending = new Set<string>();
+
+/** A temporary path that goes when the process ends before its work does: asked to stop twice, or ended by an error elsewhere. */
+function temporarily(path: string): string {
+  if (pending.size === 0) process.once("exit", removePending);
+  pending.add(path);
+  return path;
+}
+
+function settled(path: string): void {
+  pending.delete(path);
+  if (pending.size === 0) process.off("exit", removePending);
+}
+
+function removePending(): void {
+  for (const path of pending) {
+    // writers below put names of their own around this one
+    const names = existsSync(dirname(path)) ? readdirSync(dirname(path)) : [];
+    for (const name of names)
+      if (name.includes(basename(path))) rmSync(join(dirname(path), name), { recursive: true, force: true });
+  }
+}
+
 /** Files that are staged one by one and put in place together. */
 export class FileOutputs {
   readonly #staged: { temporary: string; path: string }[] = [];
 
   #stage(path: string): string {
-    const temporary = temporaryName(path);
+    const temporary = temporarily(temporaryName(path));
     this.#staged.push({ temporary, path });
     return temporary;
   }
@@ -82,14 +105,19 @@ export class FileOutputs {
   }
 
   async commit(): Promise<void> {
-    for (const { temporary, path } of this.#staged)
+    for (const { temporary, path } of this.#staged) {
       await rename(temporary, path).catch((error) => {
         throw ioError("write", path, error);
       });
+      settled(temporary);
+    }
   }
 
   async rollback(): Promise<void> {
-    for (const { temporary } of this.#staged) await rm(temporary, { force: true }).catch(() => undefined);
+    for (const { temporary } of this.#staged) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      settled(temporary);
+    }
   }
 }
 
@@ -130,7 +158,8 @@ export async function withFolderOutput(
   write: (folder: string) => Promise<void>,
 ): Promise<void> {
   const target = resolve(path);
-  const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
+  const name = `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`;
+  const temporary = temporarily(join(dirname(target), name));
   try {
     await mkdir(temporary);
     await write(temporary);
@@ -140,6 +169,8 @@ export async function withFolderOutput(
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     const { details, cause } = error as { details?: { path?: string }; cause?: unknown };
     throw ioError("write", path, cause && details?.path?.startsWith(temporary) ? cause : error);
+  } finally {
+    settled(temporary);
   }
 }
 
