@@ -1,6 +1,6 @@
-/** The accuracy that README and docs state, at the size they state it for. bench/ops/accuracy.ts prints the same figures. */
+/** The accuracy that README and docs state, at the size they state it for. bench/ops/accuracy.bench.ts prints the same figures. */
 import * as assert from "uvu/assert";
-import { accuracy, fanArc, fanArcShort, fanFlatA, parallelOf } from "../../bench/ops/accuracy.ts";
+import { accuracy, fanArc, fanArcShort, fanFlatA, parallelOf } from "../../bench/ops/accuracy.bench.ts";
 import { testSuite } from "../support/suite.ts";
 
 const test = testSuite("accuracy at 512");
