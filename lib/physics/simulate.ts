@@ -16,7 +16,7 @@ export interface MetalPairOptions extends OperationOptions {
   geometry: Geometry;
   /** Seed of the photon noise. */
   seed: number;
-  /** Number of the first slice, so that a set simulated in pieces equals the set at once; default 0. */
+  /** Number of the first slice, so that a set simulated in pieces draws the same noise as at once; default 0. */
   firstSlice?: number;
   /** Unit of the images; default "hu". */
   unit?: ImageUnit;

@@ -1,10 +1,9 @@
-// Philox4x32-10: random numbers without state. Word w of draw `block` of element `index` is a pure function
-// of (seed, stream, index, block), so results depend neither on the number of threads nor on the device, and
-// one element can be drawn again alone. J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random
-// numbers: as easy as 1, 2, 3", SC 2011; the gold values of test/parity/noise.test.ts are that paper's.
+// Philox4x32-10: random numbers without state. Word w of draw `block` of element `index` is a pure function of (seed, stream,
+// index, block), so results depend neither on the number of threads nor on the device, and one element can be drawn again
+// alone. J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011; the gold
+// values of test/parity/noise.test.ts are that paper's.
 //
-// Key = (seed low, seed high). Counter = (index low, index high, block, stream). Streams keep apart what one
-// seed is used for.
+// Key = (seed low, seed high). Counter = (index low, index high, block, stream). Streams keep apart what one seed is used for.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +34,7 @@ struct RandomSource {
   uint32_t stream;
 
   SINO_HD PhiloxWords draw(uint64_t index, uint32_t block) const {
-    return philox({{uint32_t(index), uint32_t(index >> 32), block, stream}}, uint32_t(seed),
-                  uint32_t(seed >> 32));
+    return philox({{uint32_t(index), uint32_t(index >> 32), block, stream}}, uint32_t(seed), uint32_t(seed >> 32));
   }
 };
 

@@ -1,12 +1,12 @@
 // metal_path: from the projected metal mask to metal line integrals and the metal trace.
 //
-// Quantity. L is the length of metal on each ray in mm (the projection of a 0/1 mask). trace = L > 0;
-//   P = attenuation·L. With Edge::div4, rays of the trace whose left or right neighbour on the detector lies
-//   outside it get P/4: the field's stand-in for partial volume (erosion of the trace by 3 bins along the
-//   detector; the removed bins are the edge). Edge::none leaves P as it is.
-// Order. [lines, bins], one line per slice and view; one iteration is one line. Reads 4 bytes per ray,
-// writes 5. Edges. Beyond the detector nothing is known, so its first and last bin are no edges by
-// themselves. Precision. One float multiplication and an exact quarter: twins agree bit for bit.
+// Quantity. L is the length of metal on each ray in mm (the projection of a 0/1 mask). trace = L > 0; P = attenuation·L. With
+//   Edge::div4, rays of the trace whose left or right neighbour on the detector lies outside it get P/4: the field's stand-in
+//   for partial volume (erosion of the trace by 3 bins along the detector; the removed bins are the edge). Edge::none leaves
+//   P as it is.
+// Order. [lines, bins], one line per slice and view; one iteration is one line. Reads 4 bytes per ray, writes 5.
+// Edges. Beyond the detector nothing is known, so its first and last bin are no edges by themselves.
+// Precision. One float multiplication and an exact quarter: twins agree bit for bit.
 #pragma once
 
 #include <cstdint>

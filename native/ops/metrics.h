@@ -1,23 +1,18 @@
 // metrics: how far apart two images are, slice by slice.
 //
 // Quantity.
-//   window      y = clamp((x − low)/(high − low), 0, 1), rounded to a whole number of 1/levels where levels >
-//   0
-//               (255 = what an 8-bit file keeps; halves go to the even neighbour), and 0 where the mask is
-//               not 0.
-//   differences of d = a − b over pixels outside the mask: count, Σd, Σ|d|, Σd², max|d|, min b, max b.
-//   box_decimate means of f×f pixels, one per f×f (Wang's automatic down-sampling before SSIM).
-//   ssim        mean over all windows that fit of
-//               (2µaµb + C1)(2σab + C2)/((µa² + µb² + C1)(σa² + σb² + C2)), C = (K·range)², with Gaussian
-//               weights (11×11, σ 1.5) and population variances. Z. Wang, A. C. Bovik, H. R. Sheikh, E. P.
-//               Simoncelli, "Image quality assessment", IEEE TIP 13(4), 2004.
-// Order. [slice, row, column]; a mask has one slice for all, or as many as the images. One iteration is one
-// row. Edges. SSIM uses whole windows only, so images must be at least 11×11; box_decimate mirrors the last
-// rows and
-//   columns where f does not divide. NaN spreads into the result.
-// Precision. float32 in, double sums: per row, then rows in order, so results do not depend on threads.
-// SSIM's
-//   variances are differences of near-equal numbers and stay in double. Twins agree to 1e-12 relative.
+//   window       y = clamp((x − low)/(high − low), 0, 1), rounded to a whole number of 1/levels where levels > 0 (255 = what
+//                an 8-bit file keeps; halves go to the even neighbour), and 0 where the mask is not 0.
+//   differences  of d = a − b over pixels outside the mask: count, Σd, Σ|d|, Σd², max|d|, min b, max b.
+//   decimate     means of f×f pixels, one per f×f (Wang's automatic down-sampling before SSIM).
+//   ssim         mean over all windows that fit of (2µaµb + C1)(2σab + C2)/((µa² + µb² + C1)(σa² + σb² + C2)),
+//                C = (K·range)², with Gaussian weights (11×11, σ 1.5) and population variances. Z. Wang, A. C. Bovik,
+//                H. R. Sheikh, E. P. Simoncelli, "Image quality assessment", IEEE TIP 13(4), 2004.
+// Order. [slice, row, column]; a mask has one slice for all, or as many as the images. One iteration is one row.
+// Edges. SSIM uses whole windows only, so images must be at least 11×11; decimate mirrors the last rows and columns where f
+//   does not divide. NaN spreads into the result.
+// Precision. float32 in, double sums: per row, then rows in order, so results do not depend on threads. SSIM's variances are
+//   differences of near-equal numbers and stay in double. Twins agree to 1e-12 relative.
 #pragma once
 
 #include <cmath>
@@ -37,16 +32,7 @@ struct WindowArgs {
   float* output;
 };
 
-enum DifferenceSum {
-  kCount,
-  kSigned,
-  kAbsolute,
-  kSquared,
-  kLargest,
-  kReferenceLow,
-  kReferenceHigh,
-  kDifferenceSums
-};
+enum DifferenceSum { kCount, kSigned, kAbsolute, kSquared, kLargest, kReferenceLow, kReferenceHigh, kDifferenceSums };
 
 struct DifferenceArgs {
   int64_t slices, rows, columns;
@@ -85,8 +71,7 @@ SINO_HD inline int64_t mirrored(int64_t i, int64_t n) { return i < n ? i : n > 1
 
 SINO_HD inline double ssim_of(const double* m, double c1, double c2) {
   const double ab = m[kMeanA] * m[kMeanB], aa = m[kMeanA] * m[kMeanA], bb = m[kMeanB] * m[kMeanB];
-  return (2 * ab + c1) * (2 * (m[kProduct] - ab) + c2) /
-         ((aa + bb + c1) * (m[kSquareA] - aa + m[kSquareB] - bb + c2));
+  return (2 * ab + c1) * (2 * (m[kProduct] - ab) + c2) / ((aa + bb + c1) * (m[kSquareA] - aa + m[kSquareB] - bb + c2));
 }
 
 inline void ssim_taps(double* taps) {

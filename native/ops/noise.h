@@ -1,21 +1,17 @@
 // noise: what counting photons does to line integrals, and plain normal noise.
 //
-// Quantity. photon_noise: λ = round(I0·e^{−p}) + scatter, N ~ Poisson(λ), q = −ln(max(N, 1)/I0); scatter is
-//   counted and, as in the field's pairs, not subtracted. normal_noise: z_i ~ N(0, 1). random_bits: the words
-//   themselves, for tests and for whoever needs other distributions.
-// Order. Element i of the call is element first + i of the random stream, so a batch in pieces equals the
-// batch
-//   at once, for any number of threads. Philox (core/philox.h) gives 4 words per element and draw; normal
-//   noise and bits take 4 neighbouring elements from one draw.
-// Poisson. λ < 10: inversion by sequential search. Otherwise PTRS, the transformed rejection of W. Hörmann,
-// "The
-//   transformed rejection method for generating Poisson random variables", Insurance: Mathematics and
-//   Economics 12, 1993: exact up to rounding, 1.1 draws on average at any λ. One iteration is one element:
-//   reads 4 bytes, writes 4.
+// Quantity. photon_noise: λ = round(I0·e^{−p}) + scatter, N ~ Poisson(λ), q = −ln(max(N, 1)/I0); scatter is counted and, as
+//   in the field's pairs, not subtracted. normal_noise: z_i ~ N(0, 1). random_bits: the words themselves, for tests and for
+//   whoever needs other distributions.
+// Order. Element i of the call is element first + i of the random stream, so a batch in pieces equals the batch at once, for
+//   any number of threads. Philox (core/philox.h) gives 4 words per element and draw; normal noise and bits take 4
+//   neighbouring elements from one draw. One iteration is one element: reads 4 bytes, writes 4.
+// Poisson. λ < 10: inversion by sequential search. Otherwise PTRS, the transformed rejection of W. Hörmann, "The transformed
+//   rejection method for generating Poisson random variables", Insurance: Mathematics and Economics 12, 1993: exact up to
+//   rounding, 1.1 draws on average at any λ.
 // Edges. A count of zero becomes one. p so negative that λ exceeds 2^53 is clamped there; NaN stays NaN.
-// Precision. All in double. Twins may differ by one count where log or exp differ in the last bit exactly at
-// a
-//   decision (about one element in 1e9).
+// Precision. All in double. Twins may differ by one count where log or exp differ in the last bit exactly at a decision
+//   (about one element in 1e9).
 #pragma once
 
 #include <cmath>

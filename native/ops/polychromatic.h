@@ -1,19 +1,14 @@
-// polychromatic: what a detector that adds up all energies measures behind several materials.
+// polychromatic: what a photon-counting detector without energy bins measures behind several materials.
 //
-// Quantity. p = −ln( Σ_E s(E)·exp(−Σ_m P_m·r_m(E)) / Σ_E s(E) ), with P_m the line integral of material m at
-// the
-//   reference energy and r_m(E) = (µ/ρ)_m(E)/(µ/ρ)_m(E0) its attenuation relative to that energy. The
-//   exponents are shifted by a lower bound of Σ_m P_m·r_m(E) (smallest r for P ≥ 0, largest for P < 0), so
-//   that metal that lets nothing through gives a large p, not infinity. water_correction: q = Σ_k c_k·p^k, k
-//   = 1…n: the polynomial without constant term that makes water linear.
-// Order. Rays in any order, one array per material. One iteration is one ray: reads 4 bytes per material,
-// writes
-//   4; 101 energies cost 101 exponentials.
-// Edges. P_m slightly below zero is allowed. NaN stays NaN.
-// Precision. Exponents and sums in float32, the final logarithm in double: |error of p| ≤ 1e-6 + 3e-7·p
-// against
-//   a double oracle (a sum of 101 positive terms, exp good to 2e-7), a hundredth of the quietest photon
-//   noise. Twins differ by the same.
+// Quantity. p = −ln( Σ_E s(E)·exp(−Σ_m P_m·r_m(E)) / Σ_E s(E) ), with P_m the line integral of material m at the reference
+//   energy and r_m(E) = (µ/ρ)_m(E)/(µ/ρ)_m(E0) its attenuation relative to that energy. The exponents are shifted by a lower
+//   bound of Σ_m P_m·r_m(E) (smallest r for P ≥ 0, largest for P < 0), so that metal that lets nothing through gives a large
+//   p, not infinity. water_correction: q = Σ_k c_k·p^k, k = 1…n, the polynomial that makes water linear.
+// Order. Rays in any order, one array per material. One iteration is one ray: reads 4 bytes per material, writes 4; 101
+//   energies cost 101 exponentials.
+// Edges. P_m slightly below zero is allowed. No path at all gives exactly 0. NaN stays NaN.
+// Precision. Exponents and sums in float32, the final logarithm in double: |error of p| ≤ 1e-6 + 3e-7·p against a double
+//   oracle (a sum of 101 positive terms, exp good to 2e-7), a hundredth of the quietest photon noise. Twins differ by the same.
 #pragma once
 
 #include <cmath>

@@ -1,13 +1,11 @@
-// tissue_split: an image divided into water-like and bone-like attenuation, the two basis materials of
-// tissue.
+// tissue_split: an image divided into water-like and bone-like attenuation, the two basis materials of tissue.
 //
 // Quantity. µ = max(scale·x + shift, 0) in 1/mm (scale and shift turn HU into µ, or are 1 and 0);
-//   w = clamp((µ − low)/(high − low), 0, 1); bone = w·µ; water = µ − bone. A soft threshold, because a hard
-//   one would put edges into the projections where the image has none.
+//   w = clamp((µ − low)/(high − low), 0, 1); bone = w·µ; water = µ − bone. A soft threshold, because a hard one would put
+//   edges into the projections where the image has none.
 // Order. Any; one iteration is one pixel, reads 4 bytes, writes 12.
 // Edges. NaN stays NaN in all three.
-// Precision. float; water + bone = µ up to one rounding. Twins agree to 1 ulp (contraction of scale·x +
-// shift).
+// Precision. float; water + bone = µ up to one rounding. Twins agree to 1 ulp (contraction of scale·x + shift).
 #pragma once
 
 #include <cstdint>
