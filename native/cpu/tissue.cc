@@ -1,9 +1,11 @@
-// tissue on the CPU: slices in parallel, eight independent sums per class so that additions overlap.
+// tissue on the CPU: slices in parallel; per slice, values are sorted into buckets once and k-means looks only at those that an edge
+// cuts.
 #include "native/ops/tissue.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "native/cpu/cpu.h"
 
@@ -14,35 +16,65 @@ namespace {
 constexpr int64_t kChunk = 1 << 16;
 constexpr float kLargest = std::numeric_limits<float>::max();
 
-// Counts and sums of all finite values, of those above `low`, and of those above `high`.
-struct Sums {
-  double count[3] = {}, sum[3] = {};
+struct Sum {
+  double count = 0, sum = 0;
 };
 
-Sums sums_above(const float* x, int64_t count, float low, float high) {
-  constexpr int kLanes = 8;
-  const float edges[3] = {-std::numeric_limits<float>::infinity(), low, high};
-  Sums total;
-  for (int64_t begin = 0; begin < count; begin += 4096) {
-    const int64_t n = std::min<int64_t>(4096, count - begin);
-    const float* block = x + begin;
-    for (int c = 0; c < 3; c++) {
-      double sums[kLanes] = {};
-      int32_t counts[kLanes] = {};
-      auto take = [&](float value, int lane) {
-        const bool above = value > edges[c] && value <= kLargest;
-        counts[lane] += above;
-        sums[lane] += above ? value : 0.0f;
-      };
-      int64_t i = 0;
-      for (; i + kLanes <= n; i += kLanes)
-        for (int lane = 0; lane < kLanes; lane++) take(block[i + lane], lane);
-      for (; i < n; i++) take(block[i], 0);
-      for (int lane = 0; lane < kLanes; lane++) total.sum[c] += sums[lane], total.count[c] += counts[lane];
+// The finite values of a slice in kBuckets classes of equal width, each class together in memory: what lies above an edge is whole
+// classes, known beforehand, and a part of one, which is looked at value by value. Exact, and each k-means iteration is short.
+class Buckets {
+ public:
+  Buckets(const Context& context, const float* x, int64_t count)
+      : values_(context.scratch<float>(count)), start_(kBuckets + 1, 0), above_(kBuckets + 1) {
+    float highest = -kLargest;
+    for (int64_t i = 0; i < count; i++) {
+      const bool finite = std::fabs(x[i]) <= kLargest;
+      lowest_ = finite && x[i] < lowest_ ? x[i] : lowest_;
+      highest = finite && x[i] > highest ? x[i] : highest;
+    }
+    if (highest > lowest_) scale_ = (kBuckets - 1) / (double(highest) - lowest_);
+    for (int64_t i = 0; i < count; i++)
+      if (std::fabs(x[i]) <= kLargest) start_[bucket_of(x[i]) + 1]++;
+    for (int k = 0; k < kBuckets; k++) start_[k + 1] += start_[k];
+    std::vector<int64_t> next(start_.begin(), start_.end() - 1);
+    for (int64_t i = 0; i < count; i++)
+      if (std::fabs(x[i]) <= kLargest) values_[next[bucket_of(x[i])]++] = x[i];
+    for (int k = kBuckets; k-- > 0;) {
+      above_[k] = above_[k + 1];
+      for (int64_t i = start_[k]; i < start_[k + 1]; i++) above_[k].count++, above_[k].sum += values_[i];
     }
   }
-  return total;
-}
+
+  Sum all() const { return above_[0]; }
+
+  Sum above(float edge) const {
+    const int k = bucket_of(edge);
+    Sum s = above_[k + 1];
+    for (int64_t i = start_[k]; i < start_[k + 1]; i++)
+      if (values_[i] > edge) s.count++, s.sum += values_[i];
+    return s;
+  }
+
+  // Infinite where nothing is above.
+  float smallest_above(float edge) const {
+    float smallest = std::numeric_limits<float>::infinity();
+    for (int k = bucket_of(edge); k < kBuckets && smallest > kLargest; k++)
+      for (int64_t i = start_[k]; i < start_[k + 1]; i++)
+        if (values_[i] > edge && values_[i] < smallest) smallest = values_[i];
+    return smallest;
+  }
+
+ private:
+  static constexpr int kBuckets = 4096;
+  int bucket_of(float value) const {
+    return static_cast<int>(std::clamp((double(value) - lowest_) * scale_, 0.0, double(kBuckets - 1)));
+  }
+  Scratch<float> values_;
+  std::vector<int64_t> start_;  // of every bucket in values_
+  std::vector<Sum> above_;      // this bucket and all after it
+  float lowest_ = kLargest;
+  double scale_ = 0;
+};
 
 // The largest float that is not above the midpoint: value > edge in float is value > midpoint in double.
 float edge_between(double a, double b) {
@@ -51,33 +83,25 @@ float edge_between(double a, double b) {
   return edge > middle ? std::nextafter(edge, -kLargest) : edge;
 }
 
-double smallest_above(const float* x, int64_t count, float low, float high, double otherwise) {
-  float smallest = std::numeric_limits<float>::infinity();
-  for (int64_t i = 0; i < count; i++) {
-    const float value = x[i] > low && x[i] <= high ? x[i] : std::numeric_limits<float>::infinity();
-    smallest = value < smallest ? value : smallest;
-  }
-  return smallest <= kLargest ? smallest : otherwise;
-}
-
 void thresholds_of(const Context& context, const TissueThresholdsArgs& args, int64_t slice) {
-  const float* x = args.images + slice * args.pixels;
+  const Buckets values(context, args.images + slice * args.pixels, args.pixels);
   double centres[3] = {0, args.mu_water, 2 * args.mu_water};
   float low = edge_between(centres[0], centres[1]), high = edge_between(centres[1], centres[2]);
   for (int iteration = 0; iteration < kMostTissueIterations; iteration++) {
     context.check();
-    const Sums s = sums_above(x, args.pixels, low, high);
+    const Sum from[4] = {values.all(), values.above(low), values.above(high), {}};
     for (int c = 0; c < 3; c++) {
-      const double count = s.count[c] - (c < 2 ? s.count[c + 1] : 0), sum = s.sum[c] - (c < 2 ? s.sum[c + 1] : 0);
-      if (count > 0) centres[c] = sum / count;
+      const double count = from[c].count - from[c + 1].count;
+      if (count > 0) centres[c] = (from[c].sum - from[c + 1].sum) / count;
     }
     const float next_low = edge_between(centres[0], centres[1]), next_high = edge_between(centres[1], centres[2]);
     if (next_low == low && next_high == high) break;
     low = next_low, high = next_high;
   }
-  args.water[slice] = smallest_above(x, args.pixels, low, high, (centres[0] + centres[1]) / 2);
-  args.bone[slice] = std::max(smallest_above(x, args.pixels, high, kLargest, (centres[1] + centres[2]) / 2),
-                              kLeastBoneOverWater * args.mu_water);
+  const float middle = values.smallest_above(low), upper = values.smallest_above(high);
+  args.water[slice] = middle <= high ? middle : (centres[0] + centres[1]) / 2;
+  args.bone[slice] =
+      std::max(upper <= kLargest ? upper : (centres[1] + centres[2]) / 2, kLeastBoneOverWater * args.mu_water);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 //               µw and 2µw, until nothing moves or after 300 iterations. T_water = the smallest value in the middle class, T_bone =
 //               max(smallest value in the upper class, 1.2·µw) (E. Meyer et al., Med. Phys. 37, 2010, as the field computes it).
 //   prior       value ≤ T_water → 0;  T_water < value < T_bone → µw;  value ≥ T_bone → value
-// Order. images [slice, pixel] float32, thresholds double [slice]. An iteration is one slice; each k-means iteration reads it once.
+// Order. images [slice, pixel] float32, thresholds double [slice]. An iteration is one slice.
 // Edges. NaN and infinite pixels belong to no class, and are 0 in the prior (+∞ stays). A value midway between two centres
 //   belongs to the lower one. A class
 //   without pixels keeps its centre; its smallest value is then taken to be the midpoint to the centre below.

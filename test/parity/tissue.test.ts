@@ -52,6 +52,19 @@ test("values on the thresholds", async () => {
   assertClose(data, Float32Array.of(0, 0.5, 0.5, 0.25, 9, 0), {});
 });
 
+test("bone starts at 1.2 muWater at the least, even where its class reaches lower", async () => {
+  const counts = [
+    [0, 10],
+    [0.1, 1000],
+    [0.22, 100],
+    [0.3, 10],
+  ] as const;
+  const image = Float32Array.from(counts.flatMap(([value, count]) => new Array<number>(count).fill(value)));
+  const { water, bone } = await tissueThresholds(volume(image, [1, image.length]), { muWater });
+  assert.is(water[0], Math.fround(0.1));
+  assert.is(bone[0], 1.2 * muWater); // 0.22 belongs to the upper class
+});
+
 test("one class only: thresholds stay finite", async () => {
   for (const value of [0, 0.19, 0.5, Number.NaN]) {
     const { water, bone } = await tissueThresholds(volume(new Float32Array(12).fill(value), [3, 4]), { muWater });
