@@ -74,11 +74,10 @@ class Transform {
     context_.parallel_for(a_.columns, kColumnsPerTask,
                           [&](int64_t begin, int64_t end) { count_columns(slice, begin, end); });
     const std::vector<int32_t> active = active_columns(slice);
-    context_.parallel_for(a_.rows, std::max<int64_t>(1, kPixelsPerTask / a_.columns),
-                          [&](int64_t begin, int64_t end) {
-                            solve_rows(slice, active, begin, end);
-                            context_.job.advance(end - begin);
-                          });
+    context_.parallel_for(a_.rows, std::max<int64_t>(1, kPixelsPerTask / a_.columns), [&](int64_t begin, int64_t end) {
+      solve_rows(slice, active, begin, end);
+      context_.job.advance(end - begin);
+    });
   }
 
   // The counts lie where the distances will: a row's are read before its distances are written.
@@ -101,8 +100,7 @@ class Transform {
     for (int64_t y = first; y < last; y++) {
       float* counts = a_.distances + slice * plane_ + y * a_.columns;
       T* squares = !a_.volume ? row.data() : squares_of(slice) + y * a_.columns;
-      if (static_cast<void*>(squares) ==
-          counts) {  // 3-D in float: solved in place, so the counts move out of the way
+      if (static_cast<void*>(squares) == counts) {  // 3-D in float: solved in place, so the counts move out of the way
         std::memcpy(row.data(), counts, a_.columns * sizeof(float));
         counts = reinterpret_cast<float*>(row.data());
       }
@@ -130,12 +128,9 @@ class Transform {
     const int64_t up = y - static_cast<int64_t>(count), at = slice * plane_ + y * a_.columns;
     int64_t row = -1;
     if (column >= 0)
-      row = up >= 0 && a_.mask[slice * plane_ + up * a_.columns + column] == 0
-                ? up
-                : y + static_cast<int64_t>(count);
+      row = up >= 0 && a_.mask[slice * plane_ + up * a_.columns + column] == 0 ? up : y + static_cast<int64_t>(count);
     if (a_.volume) {
-      const int32_t nearest =
-          column < 0 ? -1 : static_cast<int32_t>(slice * plane_ + row * a_.columns + column);
+      const int32_t nearest = column < 0 ? -1 : static_cast<int32_t>(slice * plane_ + row * a_.columns + column);
       std::fill(nearest_.data() + at + begin, nearest_.data() + at + end, nearest);
     } else {
       int32_t *rows = a_.indices + at, *columns = rows + a_.slices * plane_;
@@ -156,8 +151,7 @@ class Transform {
     const int64_t grain = std::max<int64_t>(1, kPixelsPerTask / (n * kLinesAtOnce));
     context_.parallel_for(a_.rows * blocks, grain, [&](int64_t begin, int64_t end) {
       Envelope<T> envelope(context_, n, spacing_[0]);
-      Scratch<T> before = context_.scratch<T>(n * kLinesAtOnce),
-                 after = context_.scratch<T>(n * kLinesAtOnce);
+      Scratch<T> before = context_.scratch<T>(n * kLinesAtOnce), after = context_.scratch<T>(n * kLinesAtOnce);
       Scratch<int32_t> nearest = context_.scratch<int32_t>(a_.indices ? n * kLinesAtOnce : 0);
       std::vector<int32_t> finite(n);
       for (int64_t task = begin; task < end && !context_.job.cancelled; task++) {
@@ -213,8 +207,8 @@ class Transform {
 
 void distance(const Context& context, const DistanceArgs& args) {
   if (args.slices == 0 || args.rows == 0 || args.columns == 0) return;
-  require(args.slices * args.rows * args.columns < (int64_t(1) << 31) || !(args.volume && args.indices),
-          Code::overflow, "Indices of a 3-D distance transform need fewer than 2^31 voxels.");
+  require(args.slices * args.rows * args.columns < (int64_t(1) << 31) || !(args.volume && args.indices), Code::overflow,
+          "Indices of a 3-D distance transform need fewer than 2^31 voxels.");
   if (squares_are_exact(args))
     Transform<float>(context, args).run();
   else

@@ -45,9 +45,7 @@ class Envelope {
     int64_t x = begin;
     for (int64_t k = 0; k < count_ && x < end; k++) {
       const int64_t stop =
-          k + 1 < count_
-              ? static_cast<int64_t>(std::floor(std::min(from_[k + 1], static_cast<T>(end - 1)))) + 1
-              : end;
+          k + 1 < count_ ? static_cast<int64_t>(std::floor(std::min(from_[k + 1], static_cast<T>(end - 1)))) + 1 : end;
       if (stop <= x) continue;
       body(x, stop, vertex_[k], offset_[k]);
       x = stop;
@@ -64,8 +62,8 @@ class Envelope {
 // One line of squared distances: offset(q) for the listed vertices q (ascending, all others infinite), body
 // for stretches of the line that belong to one vertex. A zero offset ends the envelope.
 template <typename T, typename Offset, typename Body>
-void solve_line(Envelope<T>& envelope, const int32_t* vertices, int64_t count, int64_t length,
-                const Offset& offset, const Body& body) {
+void solve_line(Envelope<T>& envelope, const int32_t* vertices, int64_t count, int64_t length, const Offset& offset,
+                const Body& body) {
   envelope.clear();
   int64_t begin = 0;
   for (int64_t j = 0; j < count; j++) {

@@ -27,8 +27,8 @@ void box_row(const float* counts, int64_t columns, float reach, float* distances
   for (int64_t x = columns; x-- > 0;) distances[x] = d = std::min(d + 1, distances[x]);
 }
 
-void disk_row(Envelope<double>& envelope, const float* counts, const std::vector<int32_t>& near,
-              int64_t columns, double radius_squared, uint8_t outside, uint8_t* result) {
+void disk_row(Envelope<double>& envelope, const float* counts, const std::vector<int32_t>& near, int64_t columns,
+              double radius_squared, uint8_t outside, uint8_t* result) {
   std::fill(result, result + columns, outside);
   solve_line(
       envelope, near.data(), near.size(), columns, [&](int32_t q) { return double(counts[q]) * counts[q]; },

@@ -70,8 +70,7 @@ void combine(const Context& context, const CombineArgs& args) {
         for (int64_t i = 0; i < n; i++) sums[i] += w * x[i];
       }
       float* out = args.output + first;
-      for (int64_t i = 0; i < n; i++)
-        out[i] = static_cast<float>(clamp_keeping_nan(sums[i], args.low, args.high));
+      for (int64_t i = 0; i < n; i++) out[i] = static_cast<float>(clamp_keeping_nan(sums[i], args.low, args.high));
     }
   });
 }

@@ -35,8 +35,7 @@ void rescale_as(const Context& context, const RescaleArgs& args) {
     const double slope = args.slopes[slice], intercept = args.intercepts[slice];
     if (exact_in_float(slope, intercept, args.bits)) {
       const float s = static_cast<float>(slope), t = static_cast<float>(intercept);
-      for (int64_t i = begin; i < end; i++)
-        values[i] = s * static_cast<float>(low_bits(stored[i], unused)) + t;
+      for (int64_t i = begin; i < end; i++) values[i] = s * static_cast<float>(low_bits(stored[i], unused)) + t;
     } else {
       for (int64_t i = begin; i < end; i++)
         values[i] = static_cast<float>(slope * static_cast<double>(low_bits(stored[i], unused)) + intercept);
@@ -46,8 +45,7 @@ void rescale_as(const Context& context, const RescaleArgs& args) {
 
 template <typename T>
 void store_as(const Context& context, const StoreArgs& args) {
-  const double low = lowest_stored(args.is_signed, args.bits),
-               high = highest_stored(args.is_signed, args.bits);
+  const double low = lowest_stored(args.is_signed, args.bits), high = highest_stored(args.is_signed, args.bits);
   std::atomic<int64_t> clipped{0};
   each_chunk(context, args.slices, args.pixels, [&](int64_t slice, int64_t begin, int64_t end) {
     const float* values = args.values + slice * args.pixels;
