@@ -36,7 +36,7 @@ export * from "./mar/index.ts";
 export { type Evaluation, evaluate, type Metrics, psnr, rmse, ssim } from "./metrics/index.ts";
 export { type AddonDescription, addon, type DeviceInfo } from "./native/addon.ts";
 export type { Device, JobOptions, Progress } from "./native/job.ts";
-export { type MetalPair, type MetalPairOptions, simulateMetalPair } from "./physics/index.ts";
+export { type MetalPair, type MetalPairOptions, muWater70keV, simulateMetalPair } from "./physics/index.ts";
 export {
   backproject,
   type FilterName,

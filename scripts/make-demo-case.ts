@@ -10,10 +10,10 @@ import { writeFileAtomic } from "../lib/core/files.ts";
 import { writeNpy } from "../lib/data/npy.ts";
 import {
   correctWater,
-  fieldMuWater,
   kVp120,
   linearAttenuation,
   materialOf,
+  muWater70keV,
   photonNoise,
   polychromatic,
   splitTissue,
@@ -41,7 +41,7 @@ export function demoGeometry(size = demoSize) {
   });
 }
 
-const muOf = (hu: number) => Math.max(0, fieldMuWater * (1 + hu / 1000));
+const muOf = (hu: number) => Math.max(0, muWater70keV * (1 + hu / 1000));
 
 /** What a perfect scan without metal would show, 1/mm, and where metal is (1 = any metal in the pixel). */
 export function truthOf(pelvis: PelvisImage) {

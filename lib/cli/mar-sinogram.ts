@@ -2,7 +2,8 @@
 import { dirname, join } from "node:path";
 import { sinoError } from "../core/errors.ts";
 import { statistics } from "../image/pixels.ts";
-import { correctSinogram, muWater70keV, reinsertMetal } from "../mar/sinogram.ts";
+import { correctSinogram, reinsertMetal } from "../mar/sinogram.ts";
+import { muWater70keV } from "../physics/constants.ts";
 import { writeReport } from "../report/report.ts";
 import { fbp } from "../tomography/fbp.ts";
 import { readGeometry } from "../tomography/geometry-file.ts";

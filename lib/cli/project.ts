@@ -1,6 +1,6 @@
 /** `sinogram project`: line integrals of an image file. */
 import { requireFinite } from "../image/pixels.ts";
-import { muWater70keV } from "../mar/sinogram.ts";
+import { muWater70keV } from "../physics/constants.ts";
 import { readGeometry } from "../tomography/geometry-file.ts";
 import { project as projectImages } from "../tomography/project.ts";
 import {

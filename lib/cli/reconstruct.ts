@@ -1,6 +1,6 @@
 /** `sinogram reconstruct`: filtered back-projection of a sinogram file. */
 
-import { muWater70keV } from "../mar/sinogram.ts";
+import { muWater70keV } from "../physics/constants.ts";
 import { type FilterName, fbp, scanOf } from "../tomography/fbp.ts";
 import type { Geometry } from "../tomography/geometry.ts";
 import { readGeometry } from "../tomography/geometry-file.ts";

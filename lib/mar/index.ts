@@ -13,7 +13,6 @@ export {
   type MetalKnown,
   marMethods,
   metalTrace,
-  muWater70keV,
   reinsertMetal,
 } from "./sinogram.ts";
 export { virtualScan } from "./virtual-scan.ts";

@@ -4,6 +4,7 @@ import { show, sinoError } from "../core/errors.ts";
 import { bytes, flags, type Mask, newImage, requireNumber, requireOneOf, requireSameShape } from "../image/input.ts";
 import { select } from "../image/pixels.ts";
 import { runJob } from "../native/job.ts";
+import { muWater70keV } from "../physics/constants.ts";
 import { batchOf, type OperationOptions, sinogramShape } from "../tomography/batch.ts";
 import type { FilterOptions } from "../tomography/fbp.ts";
 import { type Geometry, nativeGeometry } from "../tomography/geometry.ts";
@@ -11,9 +12,6 @@ import { countMetal } from "./metal.ts";
 
 export const marMethods = ["li", "nmar"] as const;
 export type MarMethod = (typeof marMethods)[number];
-
-/** Attenuation of water at 70 keV, the effective energy of a 120 kVp beam, 1/mm. */
-export const muWater70keV = 0.0192;
 
 export interface MarMethodOptions extends OperationOptions {
   /** "li": linear interpolation; "nmar" (default): interpolation of the difference to a prior image's projection. */

@@ -1,7 +1,7 @@
 /** Evaluation by named protocols, so that numbers are only ever compared with numbers made the same way. */
 import type { ArrayLike } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
-import { fieldMuWater } from "../physics/constants.ts";
+import { muWater70keV } from "../physics/constants.ts";
 import type { OperationOptions } from "../tomography/batch.ts";
 import {
   type CompareOptions,
@@ -136,7 +136,7 @@ export async function evaluate(
   reference: ArrayLike,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { unit = "mu", muWater = fieldMuWater } = options;
+  const { unit = "mu", muWater = muWater70keV } = options;
   if (unit !== "mu" && unit !== "hu")
     throw sinoError("ERR_SINO_OUT_OF_RANGE", `Expected unit "mu" or "hu" but received ${show(unit)}.`);
   const protocol = protocolNamed(options);

@@ -3,7 +3,7 @@ import { type ArrayLike, checkArray, sizeOf, type Volume, volume } from "../core
 import { show, sinoError } from "../core/errors.ts";
 import { allocate, reserve, runJob } from "../native/job.ts";
 import { type OperationOptions, type OutputOptions, output, packed } from "../tomography/batch.ts";
-import { fieldMuWater, fieldReferenceKeV } from "./constants.ts";
+import { fieldReferenceKeV, muWater70keV } from "./constants.ts";
 import { attenuationRatios, type Material, type MaterialName, materialOf } from "./materials.ts";
 import { kVp120, type Spectrum, type SpectrumName, spectrumOf } from "./spectrum.ts";
 
@@ -33,7 +33,7 @@ export interface Tissue {
  * at `lowHu` to 1 at `highHu`. Throws ERR_SINO_ARG_TYPE, ERR_SINO_SHAPE, ERR_SINO_OUT_OF_RANGE.
  */
 export async function splitTissue(images: ArrayLike, options: TissueSplitOptions = {}): Promise<Tissue> {
-  const { unit = "hu", muWater = fieldMuWater, lowHu = 100, highHu = 1500 } = options;
+  const { unit = "hu", muWater = muWater70keV, lowHu = 100, highHu = 1500 } = options;
   checkArray(images, "images");
   if (unit !== "hu" && unit !== "mu")
     throw sinoError("ERR_SINO_OUT_OF_RANGE", `Expected unit "hu" or "mu" but received ${show(unit)}.`);

@@ -5,7 +5,7 @@ import { requireFinite, select } from "../image/pixels.ts";
 import { batchOf, type OperationOptions } from "../tomography/batch.ts";
 import type { Geometry } from "../tomography/geometry.ts";
 import { project } from "../tomography/project.ts";
-import { fieldMuWater, fieldReferenceKeV } from "./constants.ts";
+import { fieldReferenceKeV, muWater70keV } from "./constants.ts";
 import { type EdgeModel, type ImageUnit, type Layer, metalPaths, polychromatic, splitTissue } from "./forward.ts";
 import { linearAttenuation, type Material, type MaterialName, materialOf } from "./materials.ts";
 import { checkSeed, photonNoise } from "./noise.ts";
@@ -91,7 +91,7 @@ export async function simulateMetalPair(
   options: MetalPairOptions,
 ): Promise<MetalPair> {
   const { geometry, signal, onProgress, device, unit = "hu", edge = "div4" } = options;
-  const { muWater = fieldMuWater, referenceKeV = fieldReferenceKeV, photons = 2e7, scatter = 20 } = options;
+  const { muWater = muWater70keV, referenceKeV = fieldReferenceKeV, photons = 2e7, scatter = 20 } = options;
   const job = { signal, onProgress, device };
   const seed = checkSeed(options.seed);
   const spectrum = spectrumOf(options.spectrum ?? kVp120);

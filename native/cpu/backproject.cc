@@ -17,17 +17,15 @@ namespace {
 
 constexpr int64_t kViewsPerChunk = 48;
 
-void backproject_batch(const Context& context, const Geometry& g, int width, const float* sinograms,
-                       float* images) {
+void backproject_batch(const Context& context, const Geometry& g, Lanes lanes, const float* sinograms, float* images) {
   const SimdKernels& simd = simd_kernels();
-  const LineLayout views = {g.views(), g.bins, width};
-  const LineLayout rows = {g.grid.rows, g.grid.columns, width};
+  const LineLayout views = {g.views(), g.bins, lanes};
+  const LineLayout rows = {g.grid.rows, g.grid.columns, lanes};
   Scratch<float> filtered = context.scratch<float>(views.size());
   Scratch<float> image = context.scratch<float>(rows.size());
   interleave_lines(context, sinograms, g.rays(), g.views(), g.bins, true, views, filtered.data());
 
-  const int64_t tiles_down = (g.grid.rows + kTile - 1) / kTile,
-                tiles_across = (g.grid.columns + kTile - 1) / kTile;
+  const int64_t tiles_down = (g.grid.rows + kTile - 1) / kTile, tiles_across = (g.grid.columns + kTile - 1) / kTile;
   std::atomic<int64_t> tiles_done{0};
   context.parallel_for(tiles_down * tiles_across, 4, [&](int64_t begin, int64_t end) {
     TileView tile_views[kViewsPerChunk];
@@ -47,15 +45,15 @@ void backproject_batch(const Context& context, const Geometry& g, int width, con
         task.filtered = filtered.data() + v0 * views.line_stride();
         task.rows = static_cast<int>(std::min<int64_t>(kTile, g.grid.rows - row));
         task.columns = static_cast<int>(std::min<int64_t>(kTile, g.grid.columns - column));
-        task.image = image.data() + row * rows.line_stride() + (column + 1) * width;
+        task.image = image.data() + row * rows.line_stride() + (column + 1) * lanes.width;
         task.image_row_stride = rows.line_stride();
         task.first = v0 == 0;
-        simd.backproject_tile(task, width);
+        simd.backproject_tile(task, lanes.width);
       }
     }
     const int64_t all = tiles_down * tiles_across, before = tiles_done.fetch_add(end - begin),
                   after = before + end - begin;
-    context.job.advance((after * g.views() / all - before * g.views() / all) * width);
+    context.job.advance((after * g.views() / all - before * g.views() / all) * lanes.used);
   });
   deinterleave_lines(context, image.data(), rows, g.grid.rows, g.grid.columns, true, /*add=*/false, images,
                      g.grid.pixels());
@@ -66,9 +64,9 @@ void backproject_batch(const Context& context, const Geometry& g, int width, con
 void backproject(const Context& context, const BackprojectArgs& args) {
   const Geometry& g = args.geometry;
   for (int64_t s = 0; s < args.slices;) {
-    const int width = batch_width(args.slices - s);
-    backproject_batch(context, g, width, args.sinograms + s * g.rays(), args.images + s * g.grid.pixels());
-    s += width;
+    const Lanes lanes = next_lanes(args.slices - s);
+    backproject_batch(context, g, lanes, args.sinograms + s * g.rays(), args.images + s * g.grid.pixels());
+    s += lanes.used;
   }
 }
 

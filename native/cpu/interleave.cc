@@ -28,19 +28,22 @@ constexpr int64_t kLinesPerChunk = 16;  // also the side of the blocks that keep
 
 }  // namespace
 
-int batch_width(int64_t slices) {
-  for (int width : {16, 8, 4})
-    if (width <= simd_kernels().width && width <= slices) return width;
-  return 1;
+Lanes next_lanes(int64_t slices_left) {
+  const int most = simd_kernels().width, used = static_cast<int>(std::min<int64_t>(most, slices_left));
+  int width = 1;
+  while (width < used) width = width == 1 ? 4 : 2 * width;
+  return {used, width};
 }
 
-void interleave_lines(const Context& context, const float* slices, int64_t slice_stride, int64_t rows,
-                      int64_t columns, bool along_rows, const LineLayout& layout, float* lines) {
+void interleave_lines(const Context& context, const float* slices, int64_t slice_stride, int64_t rows, int64_t columns,
+                      bool along_rows, const LineLayout& layout, float* lines) {
   (void)rows;
   const int64_t line_step = along_rows ? columns : 1, position_step = along_rows ? 1 : columns;
   context.parallel_for(layout.lines, kLinesPerChunk, [&](int64_t begin, int64_t end) {
-    with_width(layout.width, [&](auto width) {
+    with_width(layout.lanes.width, [&](auto width) {
       constexpr int W = decltype(width)::value;
+      int64_t offsets[W];
+      for (int lane = 0; lane < W; lane++) offsets[lane] = std::min(lane, layout.lanes.used - 1) * slice_stride;
       for (int64_t m = begin; m < end; m++) {
         float* line = lines + m * layout.line_stride();
         std::memset(line, 0, sizeof(float) * W);
@@ -52,8 +55,7 @@ void interleave_lines(const Context& context, const float* slices, int64_t slice
           float* line = lines + m * layout.line_stride() + W;
           const float* source = slices + m * line_step;
           for (int64_t i = block; i < stop; i++)
-            for (int lane = 0; lane < W; lane++)
-              line[i * W + lane] = source[lane * slice_stride + i * position_step];
+            for (int lane = 0; lane < W; lane++) line[i * W + lane] = source[offsets[lane] + i * position_step];
         }
       }
     });
@@ -63,15 +65,15 @@ void interleave_lines(const Context& context, const float* slices, int64_t slice
 void deinterleave_lines(const Context& context, const float* lines, const LineLayout& layout, int64_t rows,
                         int64_t columns, bool along_rows, bool add, float* slices, int64_t slice_stride) {
   // chunked over image rows, the order in which slices are written
-  const int64_t row_step = along_rows ? layout.line_stride() : layout.width;
-  const int64_t column_step = along_rows ? layout.width : layout.line_stride();
+  const int64_t row_step = along_rows ? layout.line_stride() : layout.lanes.width;
+  const int64_t column_step = along_rows ? layout.lanes.width : layout.line_stride();
   context.parallel_for(rows, kLinesPerChunk, [&](int64_t begin, int64_t end) {
-    with_width(layout.width, [&](auto width) {
+    with_width(layout.lanes.width, [&](auto width) {
       constexpr int W = decltype(width)::value;
       for (int64_t block = 0; block < columns; block += kLinesPerChunk) {
         const int64_t stop = std::min(columns, block + kLinesPerChunk);
         for (int64_t r = begin; r < end; r++)
-          for (int lane = 0; lane < W; lane++) {
+          for (int lane = 0; lane < layout.lanes.used; lane++) {
             float* target = slices + lane * slice_stride + r * columns;
             const float* source = lines + W + r * row_step + lane;
             if (add)

@@ -8,19 +8,23 @@
 
 namespace sino::cpu {
 
-// The largest width the kernels have that `slices` fill: native width, then 8, 4, 1.
-int batch_width(int64_t slices);
+// The next slices of a batch, and the register width they go through. A remainder is rounded up to the next width: a wide pass
+// with idle lanes costs what a narrow one does.
+struct Lanes {
+  int used, width;
+};
+Lanes next_lanes(int64_t slices_left);
 
-// lines[line][1 + position][lane] = slices[lane][...]; zeros in front (one) and behind (two). `along_rows`
-// takes image rows as lines, otherwise columns. line_stride() floats from one line to the next.
+// lines[line][1 + position][lane] = slices[lane][...]; zeros in front (one) and behind (two); idle lanes repeat the last slice.
+// `along_rows` takes image rows as lines, otherwise columns. line_stride() floats from one line to the next.
 struct LineLayout {
   int64_t lines, positions;
-  int width;
-  int64_t line_stride() const { return (positions + 3) * width; }
+  Lanes lanes;
+  int64_t line_stride() const { return (positions + 3) * lanes.width; }
   int64_t size() const { return lines * line_stride(); }
 };
-void interleave_lines(const Context& context, const float* slices, int64_t slice_stride, int64_t rows,
-                      int64_t columns, bool along_rows, const LineLayout& layout, float* lines);
+void interleave_lines(const Context& context, const float* slices, int64_t slice_stride, int64_t rows, int64_t columns,
+                      bool along_rows, const LineLayout& layout, float* lines);
 // The way back: slices = or += lines (padding dropped).
 void deinterleave_lines(const Context& context, const float* lines, const LineLayout& layout, int64_t rows,
                         int64_t columns, bool along_rows, bool add, float* slices, int64_t slice_stride);

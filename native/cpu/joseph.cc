@@ -30,22 +30,20 @@ std::vector<JosephRay> all_rays(const Context& context, const Geometry& g) {
   context.parallel_for(g.views(), 16, [&](int64_t begin, int64_t end) {
     for (int64_t v = begin; v < end; v++)
       for (int64_t k = 0; k < g.bins; k++)
-        rays[v * g.bins + k] =
-            joseph_ray(g.grid, ray_at(g.beam, g.sod, g.poses[v], (k - g.centre) * g.pitch));
+        rays[v * g.bins + k] = joseph_ray(g.grid, ray_at(g.beam, g.sod, g.poses[v], (k - g.centre) * g.pitch));
   });
   return rays;
 }
 
-LineLayout layout_of(const Grid& grid, bool along_rows, int width) {
-  return {along_rows ? grid.rows : grid.columns, along_rows ? grid.columns : grid.rows, width};
+LineLayout layout_of(const Grid& grid, bool along_rows, Lanes lanes) {
+  return {along_rows ? grid.rows : grid.columns, along_rows ? grid.columns : grid.rows, lanes};
 }
 
-void project_batch(const Context& context, const Geometry& g, const std::vector<JosephRay>& rays, int width,
+void project_batch(const Context& context, const Geometry& g, const std::vector<JosephRay>& rays, Lanes lanes,
                    const float* images, float* sinograms) {
   const SimdKernels& simd = simd_kernels();
-  const LineLayout layouts[2] = {layout_of(g.grid, false, width), layout_of(g.grid, true, width)};
-  Scratch<float> lines[2] = {context.scratch<float>(layouts[0].size()),
-                             context.scratch<float>(layouts[1].size())};
+  const LineLayout layouts[2] = {layout_of(g.grid, false, lanes), layout_of(g.grid, true, lanes)};
+  Scratch<float> lines[2] = {context.scratch<float>(layouts[0].size()), context.scratch<float>(layouts[1].size())};
   for (int by_rows : {0, 1})
     interleave_lines(context, images, g.grid.pixels(), g.grid.rows, g.grid.columns, by_rows, layouts[by_rows],
                      lines[by_rows].data());
@@ -61,57 +59,55 @@ void project_batch(const Context& context, const Geometry& g, const std::vector<
             const JosephRay* view_rays = rays.data() + v * g.bins;
             for (int64_t k = k0; k < k1; k++) {
               const JosephRay& ray = view_rays[k];
-              const int first = std::max<int64_t>(m, ray.first),
-                        last = std::min<int64_t>(m + kLinesPerBlock, ray.last);
+              const int first = std::max<int64_t>(m, ray.first), last = std::min<int64_t>(m + kLinesPerBlock, ray.last);
               if (ray.along_rows == static_cast<bool>(by_rows) && first < last)
-                simd.joseph_gather(lines[by_rows].data(), layouts[by_rows].line_stride(), width, ray, first,
-                                   last, sums[v - first_view][k - k0]);
+                simd.joseph_gather(lines[by_rows].data(), layouts[by_rows].line_stride(), lanes.width, ray, first, last,
+                                   sums[v - first_view][k - k0]);
             }
           }
         }
       }
       for (int64_t v = first_view; v < last_view; v++)
-        for (int lane = 0; lane < width; lane++)
+        for (int lane = 0; lane < lanes.used; lane++)
           for (int64_t k = k0; k < k1; k++)
             sinograms[lane * g.rays() + v * g.bins + k] =
                 rays[v * g.bins + k].weight * sums[v - first_view][k - k0][lane];
     }
-    context.job.advance((last_view - first_view) * width);
+    context.job.advance((last_view - first_view) * lanes.used);
   });
 }
 
-void transpose_batch(const Context& context, const Geometry& g, const std::vector<JosephRay>& rays, int width,
+void transpose_batch(const Context& context, const Geometry& g, const std::vector<JosephRay>& rays, Lanes lanes,
                      const float* sinograms, float* images) {
   const SimdKernels& simd = simd_kernels();
-  Scratch<float> values = context.scratch<float>(g.rays() * width);  // weighted, interleaved
+  Scratch<float> values = context.scratch<float>(g.rays() * lanes.width);  // weighted, interleaved
   context.parallel_for(g.views(), 16, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin * g.bins; i < end * g.bins; i++)
-      for (int lane = 0; lane < width; lane++)
-        values[i * width + lane] = rays[i].weight * sinograms[lane * g.rays() + i];
+      for (int lane = 0; lane < lanes.width; lane++)
+        values[i * lanes.width + lane] = rays[i].weight * sinograms[std::min(lane, lanes.used - 1) * g.rays() + i];
   });
   std::atomic<int64_t> lines_done{0};
   const int64_t all_lines = g.grid.rows + g.grid.columns;
   for (int by_rows : {1, 0}) {
-    const LineLayout layout = layout_of(g.grid, by_rows, width);
+    const LineLayout layout = layout_of(g.grid, by_rows, lanes);
     Scratch<float> lines = context.scratch<float>(layout.size());
     context.parallel_for(layout.lines, kLinesPerTask, [&](int64_t begin, int64_t end) {
-      std::memset(lines.data() + begin * layout.line_stride(), 0,
-                  sizeof(float) * (end - begin) * layout.line_stride());
+      std::memset(lines.data() + begin * layout.line_stride(), 0, sizeof(float) * (end - begin) * layout.line_stride());
       for (int64_t v = 0; v < g.views(); v++) {
         if (context.job.cancelled) return;
         for (int64_t i = v * g.bins; i < (v + 1) * g.bins; i++) {
           const JosephRay& ray = rays[i];
           const int first = std::max<int64_t>(begin, ray.first), last = std::min<int64_t>(end, ray.last);
           if (ray.along_rows == static_cast<bool>(by_rows) && first < last)
-            simd.joseph_scatter(lines.data(), layout.line_stride(), width, ray, first, last,
-                                &values[i * width]);
+            simd.joseph_scatter(lines.data(), layout.line_stride(), lanes.width, ray, first, last,
+                                &values[i * lanes.width]);
         }
       }
       const int64_t before = lines_done.fetch_add(end - begin), after = before + end - begin;
-      context.job.advance((after * g.views() / all_lines - before * g.views() / all_lines) * width);
+      context.job.advance((after * g.views() / all_lines - before * g.views() / all_lines) * lanes.used);
     });
-    deinterleave_lines(context, lines.data(), layout, g.grid.rows, g.grid.columns, by_rows, /*add=*/!by_rows,
-                       images, g.grid.pixels());
+    deinterleave_lines(context, lines.data(), layout, g.grid.rows, g.grid.columns, by_rows, /*add=*/!by_rows, images,
+                       g.grid.pixels());
   }
 }
 
@@ -121,9 +117,9 @@ void joseph_project(const Context& context, const JosephArgs& args) {
   const Geometry& g = args.geometry;
   const std::vector<JosephRay> rays = all_rays(context, g);
   for (int64_t s = 0; s < args.slices;) {
-    const int width = batch_width(args.slices - s);
-    project_batch(context, g, rays, width, args.input + s * g.grid.pixels(), args.output + s * g.rays());
-    s += width;
+    const Lanes lanes = next_lanes(args.slices - s);
+    project_batch(context, g, rays, lanes, args.input + s * g.grid.pixels(), args.output + s * g.rays());
+    s += lanes.used;
   }
 }
 
@@ -131,9 +127,9 @@ void joseph_transpose(const Context& context, const JosephArgs& args) {
   const Geometry& g = args.geometry;
   const std::vector<JosephRay> rays = all_rays(context, g);
   for (int64_t s = 0; s < args.slices;) {
-    const int width = batch_width(args.slices - s);
-    transpose_batch(context, g, rays, width, args.input + s * g.rays(), args.output + s * g.grid.pixels());
-    s += width;
+    const Lanes lanes = next_lanes(args.slices - s);
+    transpose_batch(context, g, rays, lanes, args.input + s * g.rays(), args.output + s * g.grid.pixels());
+    s += lanes.used;
   }
 }
 
