@@ -35,10 +35,12 @@ class Buckets {
     if (highest > lowest_) scale_ = (kBuckets - 1) / (double(highest) - lowest_);
     for (int64_t i = 0; i < count; i++)
       if (std::fabs(x[i]) <= kLargest) start_[bucket_of(x[i]) + 1]++;
+    context.check();
     for (int k = 0; k < kBuckets; k++) start_[k + 1] += start_[k];
     std::vector<int64_t> next(start_.begin(), start_.end() - 1);
     for (int64_t i = 0; i < count; i++)
       if (std::fabs(x[i]) <= kLargest) values_[next[bucket_of(x[i])]++] = x[i];
+    context.check();
     for (int k = kBuckets; k-- > 0;) {
       above_[k] = above_[k + 1];
       for (int64_t i = start_[k]; i < start_[k + 1]; i++) above_[k].count++, above_[k].sum += values_[i];
