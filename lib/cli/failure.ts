@@ -43,7 +43,7 @@ export interface FailureDocument {
 
 /** What `--json` prints under "error". */
 export function failureDocument(error: unknown): FailureDocument {
-  const { message, code, details } = error as { message?: string; code?: string; details?: unknown };
+  const { message, code, details } = (error ?? {}) as { message?: string; code?: string; details?: unknown };
   const known = isCodedError(error) || error instanceof UsageError || error instanceof Interrupted;
   return {
     code: known ? code! : "ERR_SINO_INTERNAL",
