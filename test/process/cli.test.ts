@@ -38,7 +38,7 @@ const geometry = {
   angles: { span: 180, count: views },
   image: { shape: [size, size], pixelMm: 1 },
 };
-const slice = (pixels: Int16Array): CtOptions => ({ rows: size, columns: size, pixels });
+const slice = (pixels: Int16Array): CtOptions => ({ rows: size, columns: size, pixels, bitsStored: 14 });
 /** Three slices, metal in the middle one. */
 const seriesSlice = (index: number): CtOptions => slice(phantomHu(index === 1));
 
@@ -138,6 +138,8 @@ test("mar of a DICOM series: slices without metal stay, a rerun makes the same b
     ) === 0;
   assert.equal([same(0), same(1), same(2)], [true, false, true]);
   assert.is(derived.volume.get(1, 24, 40), 6000);
+  const bits = derived.slices.map(({ bitsStored }) => bitsStored);
+  assert.equal(bits, [14, 16, 14], "slices without metal were stored anew");
   const record = JSON.parse(readFileSync(at("derived", "sinogram.json"), "utf8"));
   assert.equal(
     record.metalPixels.map((n: number) => n > 0),
@@ -405,9 +407,9 @@ test("progress as lines of JSON, on stderr", async () => {
   assert.is(events.at(-1).done, events.at(-1).total);
 });
 
-const stopped = async (signal: "SIGINT" | "SIGTERM", expected: number) => {
+const stopped = async (signal: "SIGINT" | "SIGTERM", expected: number, times = 1) => {
   await setUp;
-  const [long, wide] = [at(`long-${signal}`), 512];
+  const [long, wide] = [at(`long-${signal}-${times}`), 512];
   const pixels = new Int16Array(wide * wide);
   for (let row = 200; row < 216; row++) pixels.fill(5000, row * wide + 300, row * wide + 316);
   writeCtSeries(long, 24, () => ({ rows: wide, columns: wide, pixels }));
