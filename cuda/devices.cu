@@ -17,8 +17,7 @@ std::vector<DeviceInfo> cuda_devices() {
   for (int i = 0; i < count; i++) {
     cudaDeviceProp properties;
     if (cudaGetDeviceProperties(&properties, i) != cudaSuccess) continue;
-    devices.push_back(
-        {"cuda:" + std::to_string(i), properties.name, false, "no CUDA kernels in this version"});
+    devices.push_back({"cuda:" + std::to_string(i), properties.name, false, "no CUDA kernels in this version"});
   }
   return devices;
 }

@@ -5,8 +5,7 @@ import type { TypedArray, Volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import { type LoadedArray, parseArraySpec, readArray } from "../data/array-files.ts";
 import { combine } from "../image/pixels.ts";
-import type { JobOptions } from "../native/job.ts";
-import type { OperationOptions } from "../tomography/batch.ts";
+import type { JobOptions, OperationOptions } from "../native/job.ts";
 import type { CommonOptions, Console } from "./console.ts";
 
 export interface Run {

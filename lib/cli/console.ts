@@ -19,11 +19,11 @@ export interface CommonOptions {
 }
 
 export class Console {
-  readonly warnings: string[] = [];
+  /** Of the item at hand, for its record. */
+  warnings: readonly string[] = [];
   readonly #streams: Streams;
   readonly #options: CommonOptions;
   readonly #line: ProgressLine | undefined;
-  readonly #warned = new Set<string>();
 
   constructor(streams: Streams, options: CommonOptions) {
     this.#streams = streams;
@@ -45,10 +45,15 @@ export class Console {
 
   /** A remark that also goes into the record beside the output; each only once. */
   warn(text: string): void {
-    if (this.#warned.has(text)) return;
-    this.#warned.add(text);
-    this.warnings.push(text);
+    if (this.warnings.includes(text)) return;
+    this.warnings = [...this.warnings, text];
     this.log(`warning: ${text}`);
+  }
+
+  /** Begins the next of several items: its warnings are its own. */
+  nextItem(text: string): void {
+    this.log(text);
+    this.warnings = [];
   }
 
   /** The command's result: the document with --json, else the text, if it has one. */

@@ -24,6 +24,7 @@ interface Outcome {
   metalSlices: number;
   clippedPixels: number;
   seconds: number;
+  warnings: readonly string[];
 }
 
 export function marOfSeries(folder: string, given: MarOptions): Command {
@@ -33,7 +34,7 @@ export function marOfSeries(folder: string, given: MarOptions): Command {
     await checkApart(folder, output, run);
     if (given.all) return everySeries(folder, given, run);
     const outcome = await oneSeries(folder, given.series, output, given, run);
-    await run.console.result({ ...outcome, warnings: run.console.warnings });
+    await run.console.result(outcome);
     return exitCodes.ok;
   };
 }
@@ -57,6 +58,7 @@ async function everySeries(folder: string, given: MarOptions, run: Run): Promise
   if (chosen.length === 0)
     throw damaged[0]?.error ?? sinoError("ERR_SINO_IO_FORMAT", `${folder}: no CT series is there.`);
   if (damaged.length > 0) run.console.warn(`${damaged.length} damaged files are left out.`);
+  const { warnings } = run.console;
   await mkdir(given.output, { recursive: true }).catch((error) => {
     throw ioError("write", given.output, error);
   });
@@ -64,7 +66,7 @@ async function everySeries(folder: string, given: MarOptions, run: Run): Promise
   const failed: { seriesUid: string; error: FailureDocument }[] = [];
   let worst: number = exitCodes.ok;
   for (const [i, { seriesUid }] of chosen.entries()) {
-    run.console.log(`series ${i + 1} of ${chosen.length}`);
+    run.console.nextItem(`series ${i + 1} of ${chosen.length}`);
     try {
       const output = join(given.output, folderName(seriesUid));
       await checkFolderTarget(output, given.overwrite ?? false);
@@ -76,7 +78,7 @@ async function everySeries(folder: string, given: MarOptions, run: Run): Promise
       worst = exitCodeOf(error);
     }
   }
-  await run.console.result({ series: done, failed, warnings: run.console.warnings });
+  await run.console.result({ series: done, failed, warnings });
   if (failed.length === 0) return exitCodes.ok;
   return done.length > 0 ? exitCodes.some : worst;
 }
@@ -149,7 +151,15 @@ async function oneSeries(
       (given.report ? `; open ${join(output, "report.html")}` : ""),
   );
   const { seriesUid: derivedUid, clippedPixels } = written!;
-  return { output, seriesUid: derivedUid, slices, metalSlices, clippedPixels, seconds: computing };
+  return {
+    output,
+    seriesUid: derivedUid,
+    slices,
+    metalSlices,
+    clippedPixels,
+    seconds: computing,
+    warnings: run.console.warnings,
+  };
 }
 
 async function readChosen(folder: string, seriesUid: string | undefined, run: Run): Promise<CtSeries> {
@@ -158,8 +168,11 @@ async function readChosen(folder: string, seriesUid: string | undefined, run: Ru
   } catch (error) {
     const { code, message, details } = error as { code?: string; message: string; details?: { series?: string[] } };
     if (code !== "ERR_SINO_OUT_OF_RANGE" || !details?.series) throw error;
-    const hint = seriesUid === undefined ? " Add --series UID, or --all." : "";
-    throw sinoError("ERR_SINO_OUT_OF_RANGE", `${message}${hint}`, { cause: error, details });
+    const hint = " Choose one with --series UID, or all with --all.";
+    throw sinoError("ERR_SINO_OUT_OF_RANGE", message.replace(/ Choose one by its UID\.$/, hint), {
+      cause: error,
+      details,
+    });
   }
 }
 

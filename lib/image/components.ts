@@ -1,8 +1,8 @@
 /** Connected parts of a mask. */
 import { type ArrayLike, volume } from "../core/arrays.ts";
+import type { OperationOptions } from "../native/job.ts";
 import {
   flags,
-  type ImageOptions,
   integers,
   type Labels,
   type Mask,
@@ -13,12 +13,12 @@ import {
   run,
 } from "./input.ts";
 
-export interface ComponentsOptions extends ImageOptions {
+export interface ComponentsOptions extends OperationOptions {
   /** Neighbours that connect: 4 or 8 (default) within every slice; 6, 18 or 26 through the slices of a volume. */
   connectivity?: 4 | 8 | 6 | 18 | 26 | undefined;
 }
 
-export interface FillHolesOptions extends ImageOptions {
+export interface FillHolesOptions extends OperationOptions {
   /** 2 (default): holes of every slice; 3: cavities of a volume [slice, row, column]. */
   dimensions?: 2 | 3 | undefined;
 }

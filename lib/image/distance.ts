@@ -1,9 +1,10 @@
 /** The exact Euclidean distance transform. */
 import { type ArrayLike, sizeOf, type Volume, volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
-import { flags, type ImageOptions, integers, type Labels, newImage, planesOf, run } from "./input.ts";
+import type { OperationOptions } from "../native/job.ts";
+import { flags, integers, type Labels, newImage, planesOf, run } from "./input.ts";
 
-export interface DistanceOptions extends ImageOptions {
+export interface DistanceOptions extends OperationOptions {
   /** Pixel size along every axis, or one per axis of the transform (row, column, or slice, row, column); 1 by default. */
   sampling?: number | readonly number[] | undefined;
   /** Also return where the nearest zero is; false by default. */

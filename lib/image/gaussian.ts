@@ -1,11 +1,12 @@
 /** Gaussian smoothing, slice by slice. */
 import type { ArrayLike, Volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
-import { floats, type ImageOptions, newImage, planesOf, requireNumber, run } from "./input.ts";
+import type { OperationOptions } from "../native/job.ts";
+import { floats, newImage, planesOf, requireNumber, run } from "./input.ts";
 
 type PerAxis = number | readonly [row: number, column: number];
 
-export interface GaussianOptions extends ImageOptions {
+export interface GaussianOptions extends OperationOptions {
   /** Standard deviation in pixels; 0 leaves an axis as it is. */
   sigma: PerAxis;
   /** The kernel has 2·radius + 1 pixels and sum 1; by default the radius is 4·sigma, rounded. */

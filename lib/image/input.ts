@@ -1,14 +1,8 @@
 /** What every operation on images does first: check shapes in words, and hand contiguous memory to the addon. */
 import { type ArrayLike, checkArray, isContiguous, sizeOf, type Volume, volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
-import { allocate, type Device, type JobOptions, reserve, runJob } from "../native/job.ts";
-import { packed } from "../tomography/batch.ts";
-
-/** Options of every operation on images. */
-export interface ImageOptions extends JobOptions {
-  /** "auto" (default), "cpu" or "cuda:N"; a named device never falls back to another one. */
-  device?: Device | undefined;
-}
+import { allocate, type OperationOptions, reserve, runJob } from "../native/job.ts";
+import { packed } from "../native/pack.ts";
 
 /** An image [row, column] or a batch [slice, row, column]. */
 export interface Planes {
@@ -20,12 +14,12 @@ export interface Planes {
 export type Mask = Volume<Uint8Array<ArrayBuffer>>;
 export type Labels = Volume<Int32Array<ArrayBuffer>>;
 
-export function run(operation: string, parameters: object, options: ImageOptions): Promise<Record<string, number>> {
+export function run(operation: string, parameters: object, options: OperationOptions): Promise<Record<string, number>> {
   return runJob(operation, { device: options.device ?? "auto", ...parameters }, options);
 }
 
 /** The array as contiguous float32: in place where it already is, else a copy made by the addon. */
-export async function floats(array: ArrayLike, name: string, options: ImageOptions, ranks?: readonly number[]) {
+export async function floats(array: ArrayLike, name: string, options: OperationOptions, ranks?: readonly number[]) {
   checkArray(array, name, ranks);
   return packed(array, options);
 }
@@ -34,7 +28,7 @@ export async function floats(array: ArrayLike, name: string, options: ImageOptio
 export async function flags(
   array: ArrayLike,
   name: string,
-  options: ImageOptions,
+  options: OperationOptions,
   ranks?: readonly number[],
 ): Promise<Uint8Array> {
   checkArray(array, name, ranks);

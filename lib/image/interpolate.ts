@@ -1,8 +1,9 @@
 /** Linear interpolation across the metal trace (LI). */
 import type { ArrayLike, Volume } from "../core/arrays.ts";
-import { flags, floats, type ImageOptions, newImage, planesOf, requireSameShape, run } from "./input.ts";
+import type { OperationOptions } from "../native/job.ts";
+import { flags, floats, newImage, planesOf, requireSameShape, run } from "./input.ts";
 
-export interface InterpolateOptions extends ImageOptions {
+export interface InterpolateOptions extends OperationOptions {
   /** A prior sinogram P of the same shape: the difference S − P is interpolated and P added back. */
   prior?: ArrayLike | undefined;
 }

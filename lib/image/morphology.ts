@@ -1,10 +1,11 @@
 /** Dilation and erosion of masks, slice by slice. */
 import type { ArrayLike } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
-import { flags, type ImageOptions, type Mask, newMask, planesOf, requireNumber, requireOneOf, run } from "./input.ts";
+import type { OperationOptions } from "../native/job.ts";
+import { flags, type Mask, newMask, planesOf, requireNumber, requireOneOf, run } from "./input.ts";
 
 /** Either a Euclidean disk, or a cross or box applied a number of times. */
-export interface MorphologyOptions extends ImageOptions {
+export interface MorphologyOptions extends OperationOptions {
   /** Radius of a disk in pixels: everything at distance ≤ radius. 0 copies. */
   radius?: number | undefined;
   /** "cross": the four neighbours; "box": the eight. */

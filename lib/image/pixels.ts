@@ -1,24 +1,15 @@
 /** What is done to every pixel by itself, and statistics over all of them. Any shape. */
 import { type ArrayLike, checkArray, isArrayLike, sizeOf, type Volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
-import {
-  flags,
-  floats,
-  type ImageOptions,
-  type Mask,
-  newImage,
-  newMask,
-  requireNumber,
-  requireSameShape,
-  run,
-} from "./input.ts";
+import type { OperationOptions } from "../native/job.ts";
+import { flags, floats, type Mask, newImage, newMask, requireNumber, requireSameShape, run } from "./input.ts";
 
-export interface ThresholdOptions extends ImageOptions {
+export interface ThresholdOptions extends OperationOptions {
   /** true (default): pixels at or above the value; false: pixels below it. */
   above?: boolean | undefined;
 }
 
-export interface CombineOptions extends ImageOptions {
+export interface CombineOptions extends OperationOptions {
   /** Added to every pixel; 0 by default. */
   offset?: number | undefined;
   /** Smaller results become this. */
@@ -52,7 +43,7 @@ export async function select(
   mask: ArrayLike,
   a: ArrayLike | number,
   b: ArrayLike | number,
-  options: ImageOptions = {},
+  options: OperationOptions = {},
 ): Promise<Volume> {
   const chosen = await flags(mask, "mask", options);
   const branch = async (side: ArrayLike | number, name: "a" | "b") => {
@@ -99,12 +90,12 @@ export async function combine(
 }
 
 /** Pixels below `low` become `low`, pixels above `high` become `high`; NaN stays. */
-export function clip(image: ArrayLike, low: number, high: number, options: ImageOptions = {}): Promise<Volume> {
+export function clip(image: ArrayLike, low: number, high: number, options: OperationOptions = {}): Promise<Volume> {
   return combine([[1, image]], { ...options, low, high });
 }
 
 /** Smallest, largest, sum and mean of the finite pixels, and how many are not finite. Sums are double. */
-export async function statistics(image: ArrayLike, options: ImageOptions = {}): Promise<Statistics> {
+export async function statistics(image: ArrayLike, options: OperationOptions = {}): Promise<Statistics> {
   const input = await floats(image, "image", options);
   const found = await run("statistics", { count: input.length, input }, options);
   const { nonFinite, minimum, maximum, sum } = found as Record<"nonFinite" | "minimum" | "maximum" | "sum", number>;
@@ -112,12 +103,12 @@ export async function statistics(image: ArrayLike, options: ImageOptions = {}): 
 }
 
 /** How many pixels are NaN or infinite. */
-export async function countNonFinite(image: ArrayLike, options: ImageOptions = {}): Promise<number> {
+export async function countNonFinite(image: ArrayLike, options: OperationOptions = {}): Promise<number> {
   return (await statistics(image, options)).nonFinite;
 }
 
 /** Throws ERR_SINO_OUT_OF_RANGE, naming the array, when it has NaN or infinite pixels. */
-export async function requireFinite(image: ArrayLike, name: string, options: ImageOptions = {}): Promise<void> {
+export async function requireFinite(image: ArrayLike, name: string, options: OperationOptions = {}): Promise<void> {
   checkArray(image, name);
   const count = await countNonFinite(image, options);
   if (count > 0)

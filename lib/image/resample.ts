@@ -1,9 +1,10 @@
 /** Images on another grid over the same extent, slice by slice. */
 import type { ArrayLike, Volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
-import { floats, type ImageOptions, newImage, planesOf, requireOneOf, run } from "./input.ts";
+import type { OperationOptions } from "../native/job.ts";
+import { floats, newImage, planesOf, requireOneOf, run } from "./input.ts";
 
-export interface ResampleOptions extends ImageOptions {
+export interface ResampleOptions extends OperationOptions {
   /** Rows and columns of the result. */
   shape: readonly [rows: number, columns: number];
   /** "linear" by default; "cubic" is Catmull-Rom; "area" averages, for reducing. Only "area" suppresses aliasing. */

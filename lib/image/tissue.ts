@@ -1,7 +1,8 @@
 /** The tissue classes of NMAR: thresholds between air, soft tissue and bone, and the prior image made with them. */
 import { type ArrayLike, sizeOf, type Volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
-import { floats, type ImageOptions, newImage, planesOf, requireNumber, run } from "./input.ts";
+import type { OperationOptions } from "../native/job.ts";
+import { floats, newImage, planesOf, requireNumber, run } from "./input.ts";
 
 /** One threshold per slice, in the unit of the image. */
 export interface TissueThresholds {
@@ -9,7 +10,7 @@ export interface TissueThresholds {
   bone: Float64Array<ArrayBuffer>;
 }
 
-export interface TissueOptions extends ImageOptions {
+export interface TissueOptions extends OperationOptions {
   /** Attenuation of water in the unit of the image. */
   muWater: number;
 }

@@ -2,13 +2,14 @@
 import type { ArrayLike } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import { removeSmallComponents } from "../image/components.ts";
-import type { ImageOptions, Mask } from "../image/input.ts";
+import type { Mask } from "../image/input.ts";
 import { planesOf, requireNumber } from "../image/input.ts";
 import { dilate } from "../image/morphology.ts";
 import { threshold } from "../image/pixels.ts";
+import type { OperationOptions } from "../native/job.ts";
 import { runJob } from "../native/job.ts";
 
-export interface MetalOptions extends ImageOptions {
+export interface MetalOptions extends OperationOptions {
   /** Pixels of at least this many HU are metal; default 2500. Dense bone and enamel stay below it in most scans. */
   metalHu?: number | undefined;
   /** Smaller groups of touching pixels (8-connected) are noise; default 3. Real fillings can be that small. */
@@ -47,7 +48,7 @@ export async function countMetal(
   mask: Mask,
   slices: number,
   pixels: number,
-  options: ImageOptions = {},
+  options: OperationOptions = {},
 ): Promise<number[]> {
   const counts = new Float64Array(slices);
   await runJob("countSet", { slices, pixels, masks: mask.data, counts }, { signal: options.signal });

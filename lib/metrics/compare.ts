@@ -2,8 +2,9 @@
 import { type ArrayLike, checkArray } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
 import { flags } from "../image/input.ts";
+import type { OperationOptions } from "../native/job.ts";
 import { allocate, runJob } from "../native/job.ts";
-import { type OperationOptions, packed } from "../tomography/batch.ts";
+import { packed } from "../native/pack.ts";
 
 /** Two batches of slices, contiguous, and what not to look at. */
 export interface Pair {

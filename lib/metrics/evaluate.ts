@@ -1,8 +1,8 @@
 /** Evaluation by named protocols, so that numbers are only ever compared with numbers made the same way. */
 import type { ArrayLike } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
+import type { OperationOptions } from "../native/job.ts";
 import { muWater70keV } from "../physics/constants.ts";
-import type { OperationOptions } from "../tomography/batch.ts";
 import {
   type CompareOptions,
   type Differences,

@@ -17,8 +17,13 @@ export interface JobOptions {
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** "auto", "cpu" or "cuda:N"; a named device never falls back to another one. */
 export type Device = "auto" | "cpu" | `cuda:${number}`;
+
+/** Options of every operation. */
+export interface OperationOptions extends JobOptions {
+  /** "auto" (default), "cpu" or "cuda:N"; a named device never falls back to another one. */
+  device?: Device | undefined;
+}
 
 /** Makes the documented error from what the addon threw or rejected with. */
 export function fromNative(error: unknown): unknown {

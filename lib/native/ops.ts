@@ -7,6 +7,8 @@ export type StoredPixels = Int16Array | Uint16Array | Int8Array | Uint8Array | I
 export interface RescaleOptions extends JobOptions {
   /** How many of the lowest bits of each integer count; all by default. Signed types are sign-extended from there. */
   bitsStored?: number | undefined;
+  /** Receives the result: as many elements as `stored`. */
+  out?: Float32Array<ArrayBuffer> | undefined;
   device?: Device | undefined;
 }
 
@@ -34,7 +36,7 @@ export async function rescaleSlices(
   options: RescaleOptions = {},
 ): Promise<Float32Array<ArrayBuffer>> {
   const pixels = pixelsPerSlice(stored, slopes, intercepts);
-  const values = allocate(stored.length);
+  const values = options.out ?? allocate(stored.length);
   await runJob(
     "rescale",
     {

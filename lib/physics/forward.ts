@@ -1,8 +1,10 @@
 /** The forward model, step by step: tissue split, metal paths, polychromatic line integrals. */
 import { type ArrayLike, checkArray, sizeOf, type Volume, volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
+import type { OperationOptions } from "../native/job.ts";
 import { allocate, reserve, runJob } from "../native/job.ts";
-import { type OperationOptions, type OutputOptions, output, packed } from "../tomography/batch.ts";
+import { packed } from "../native/pack.ts";
+import { type OutputOptions, output } from "../tomography/batch.ts";
 import { fieldReferenceKeV, muWater70keV } from "./constants.ts";
 import { attenuationRatios, type Material, type MaterialName, materialOf } from "./materials.ts";
 import { kVp120, type Spectrum, type SpectrumName, spectrumOf } from "./spectrum.ts";

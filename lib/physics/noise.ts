@@ -1,8 +1,10 @@
 /** Seeded randomness: photon counting noise and normal noise, the same numbers for any number of threads. */
 import { type ArrayLike, checkArray, sizeOf, type Volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
+import type { OperationOptions } from "../native/job.ts";
 import { runJob } from "../native/job.ts";
-import { type OperationOptions, type OutputOptions, output, packed } from "../tomography/batch.ts";
+import { packed } from "../native/pack.ts";
+import { type OutputOptions, output } from "../tomography/batch.ts";
 
 export interface RandomOptions extends OperationOptions, OutputOptions {
   /** Whole number from 0 to 2^53 − 1. The same seed gives the same numbers. */

@@ -2,7 +2,8 @@
 import { type ArrayLike, checkArray, type Volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
 import { requireFinite, select } from "../image/pixels.ts";
-import { batchOf, type OperationOptions } from "../tomography/batch.ts";
+import type { OperationOptions } from "../native/job.ts";
+import { batchOf } from "../tomography/batch.ts";
 import type { Geometry } from "../tomography/geometry.ts";
 import { project } from "../tomography/project.ts";
 import { fieldReferenceKeV, muWater70keV } from "./constants.ts";

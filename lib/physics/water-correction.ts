@@ -2,8 +2,10 @@
 import type { ArrayLike as NumericArray, Volume } from "../core/arrays.ts";
 import { checkArray, sizeOf } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
+import type { OperationOptions } from "../native/job.ts";
 import { runJob } from "../native/job.ts";
-import { type OperationOptions, type OutputOptions, output, packed } from "../tomography/batch.ts";
+import { packed } from "../native/pack.ts";
+import { type OutputOptions, output } from "../tomography/batch.ts";
 import { fieldReferenceKeV } from "./constants.ts";
 import { attenuationRatios, linearAttenuation, materialOf } from "./materials.ts";
 import { kVp120, type Spectrum } from "./spectrum.ts";

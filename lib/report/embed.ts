@@ -4,8 +4,8 @@ import { gzip } from "node:zlib";
 import type { ArrayLike } from "../core/arrays.ts";
 import { flags, planesOf } from "../image/input.ts";
 import { combine } from "../image/pixels.ts";
+import type { OperationOptions } from "../native/job.ts";
 import { storeSlices } from "../native/ops.ts";
-import type { OperationOptions } from "../tomography/batch.ts";
 import { sliceOf } from "./pictures.ts";
 
 const compress = promisify(gzip);

@@ -2,8 +2,8 @@
 import { type ArrayLike, type Volume, volume } from "../core/arrays.ts";
 import { floats, planesOf } from "../image/input.ts";
 import { combine } from "../image/pixels.ts";
+import type { OperationOptions } from "../native/job.ts";
 import { storeSlices } from "../native/ops.ts";
-import type { OperationOptions } from "../tomography/batch.ts";
 
 /** Slice `index` of images as a view, float32. */
 export async function sliceOf(

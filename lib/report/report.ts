@@ -5,8 +5,8 @@
 import type { ArrayLike } from "../core/arrays.ts";
 import { flags, planesOf } from "../image/input.ts";
 import { differences, pairOf } from "../metrics/compare.ts";
+import type { OperationOptions } from "../native/job.ts";
 import { runJob } from "../native/job.ts";
-import type { OperationOptions } from "../tomography/batch.ts";
 import { embedSlices } from "./embed.ts";
 import { type PageSlice, pageChunks } from "./page.ts";
 import { differencePng, windowPng } from "./pictures.ts";

@@ -1,20 +1,9 @@
 /** Between public arrays and the addon: batches of slices in, batches out, with shapes checked in words. */
-import {
-  type ArrayLike,
-  checkArray,
-  isContiguous,
-  sizeOf,
-  type TypedArray,
-  type Volume,
-  volume,
-} from "../core/arrays.ts";
+import { type ArrayLike, checkArray, isContiguous, sizeOf, type Volume, volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
-import { allocate, type Device, type JobOptions, runJob } from "../native/job.ts";
+import { allocate, type JobOptions } from "../native/job.ts";
+import { packed } from "../native/pack.ts";
 import type { Geometry } from "./geometry.ts";
-
-export interface OperationOptions extends JobOptions {
-  device?: Device | undefined;
-}
 
 export interface OutputOptions {
   /** Receives the result instead of a new array: row-major, contiguous, of the result's shape. Must not be an input. */
@@ -26,28 +15,6 @@ export interface Batch {
   slices: number;
   /** Leading shape of the result: [] for one slice, [slices] for a batch. */
   lead: number[];
-}
-
-/** Any array as contiguous float32: the same memory where it already is, else a copy made by the addon. */
-export async function packed(array: ArrayLike, options: JobOptions = {}): Promise<Float32Array> {
-  const size = sizeOf(array.shape);
-  const offset = array.offset ?? 0;
-  if (array.data instanceof Float32Array && isContiguous(array)) return array.data.subarray(offset, offset + size);
-  const out = allocate(size);
-  const { shape } = array;
-  const stride = array.stride ?? shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
-  await runJob(
-    "pack",
-    {
-      input: array.data as TypedArray,
-      shape: Float64Array.from(shape),
-      stride: Float64Array.from(stride),
-      offset,
-      output: out,
-    },
-    { signal: options.signal },
-  );
-  return out;
 }
 
 /** Checks that `array` is one slice or a batch of slices of this shape. */

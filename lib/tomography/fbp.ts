@@ -1,8 +1,9 @@
 /** Filtered back-projection, whole and in its two halves. */
 import type { ArrayLike, Volume } from "../core/arrays.ts";
 import { addon } from "../native/addon.ts";
+import type { OperationOptions } from "../native/job.ts";
 import { fromNative, runJob } from "../native/job.ts";
-import { batchOf, type OperationOptions, type OutputOptions, output, sinogramShape } from "./batch.ts";
+import { batchOf, type OutputOptions, output, sinogramShape } from "./batch.ts";
 import { type Geometry, nativeGeometry } from "./geometry.ts";
 
 export const filters = ["ram-lak", "shepp-logan", "cosine", "hamming", "hann"] as const;

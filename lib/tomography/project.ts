@@ -1,7 +1,8 @@
 /** Forward projection and its exact transpose. */
 import type { ArrayLike, Volume } from "../core/arrays.ts";
+import type { OperationOptions } from "../native/job.ts";
 import { runJob } from "../native/job.ts";
-import { batchOf, type OperationOptions, type OutputOptions, output, sinogramShape } from "./batch.ts";
+import { batchOf, type OutputOptions, output, sinogramShape } from "./batch.ts";
 import { type Geometry, nativeGeometry } from "./geometry.ts";
 
 export type ProjectOptions = OperationOptions & OutputOptions;

@@ -13,7 +13,13 @@ constexpr Backend kCpu = {
     cpu::joseph_transpose,
     cpu::backproject,
     cpu::ramp_filter,
-    cpu::rescale, cpu::store, cpu::combine, cpu::threshold, cpu::non_zero, cpu::select, cpu::statistics,
+    cpu::rescale,
+    cpu::store,
+    cpu::combine,
+    cpu::threshold,
+    cpu::non_zero,
+    cpu::select,
+    cpu::statistics,
     cpu::interpolate,
     cpu::distance,
     cpu::morphology,
@@ -42,11 +48,10 @@ constexpr Backend kCpu = {
 const Backend& backend_for(const std::string& device) {
   if (device == "auto" || device == "cpu") return kCpu;
   if (device.rfind("cuda:", 0) == 0)
-    throw Error(Code::backend_unavailable,
-                "Device " + device +
-                    " was asked for, but this build has no CUDA kernels. Use device \"cpu\" or \"auto\".");
-  throw Error(Code::out_of_range,
-              "Expected device \"auto\", \"cpu\" or \"cuda:N\" but received \"" + device + "\".");
+    throw Error(
+        Code::backend_unavailable,
+        "Device " + device + " was asked for, but this build has no CUDA kernels. Use device \"cpu\" or \"auto\".");
+  throw Error(Code::out_of_range, "Expected device \"auto\", \"cpu\" or \"cuda:N\" but received \"" + device + "\".");
 }
 
 std::vector<DeviceInfo> list_devices() {

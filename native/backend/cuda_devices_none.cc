@@ -2,8 +2,6 @@
 
 #if !defined(SINO_WITH_CUDA)
 namespace sino {
-std::vector<DeviceInfo> cuda_devices() {
-  return {{"cuda", "", false, "built without CUDA (no nvcc was found)"}};
-}
+std::vector<DeviceInfo> cuda_devices() { return {{"cuda", "", false, "built without CUDA (no nvcc was found)"}}; }
 }  // namespace sino
 #endif

@@ -37,11 +37,11 @@ struct SimdKernels {
   int width;  // lanes of one register: the widest batch that is interleaved
 
   // acc[lane] += Σ over lines [first, last) of the interpolated line values (without the ray's weight)
-  void (*joseph_gather)(const float* lines, int64_t line_stride, int width, const JosephRay& ray, int first,
-                        int last, float* acc);
+  void (*joseph_gather)(const float* lines, int64_t line_stride, int width, const JosephRay& ray, int first, int last,
+                        float* acc);
   // adds value[lane] (already weighted) to the two pixels of every line
-  void (*joseph_scatter)(float* lines, int64_t line_stride, int width, const JosephRay& ray, int first,
-                         int last, const float* value);
+  void (*joseph_scatter)(float* lines, int64_t line_stride, int width, const JosephRay& ray, int first, int last,
+                         const float* value);
   void (*backproject_tile)(const TileTask& task, int width);
   // Filters 2·width rows at once: row r goes through lane r mod width, as real or imaginary part. `work`
   // holds 2·length·width floats; response in the order of fft_order.
@@ -50,12 +50,10 @@ struct SimdKernels {
                       const float* twiddles, float* work);
   // For `rays` (a multiple of 2·width) rays: shift = lower bound of the exponents, sum = Σ weight·exp(shift −
   // exponent).
-  void (*attenuate)(const PolychromaticArgs& args, const float* const* paths, int64_t rays, float* sums,
-                    float* shifts);
+  void (*attenuate)(const PolychromaticArgs& args, const float* const* paths, int64_t rays, float* sums, float* shifts);
   // counts = rows to the nearest feature of the same column, infinite where there is none; features are the
   // pixels that are zero, or with `flip` those that are not. `stride` elements from one row to the next.
-  void (*distance_counts)(const uint8_t* mask, bool flip, int64_t rows, int64_t stride, int64_t columns,
-                          float* counts);
+  void (*distance_counts)(const uint8_t* mask, bool flip, int64_t rows, int64_t stride, int64_t columns, float* counts);
   // squares[begin, end) = offset + (x − vertex)²; distances = √squares
   void (*distance_fill)(float* squares, int64_t begin, int64_t end, int32_t vertex, float offset);
   void (*distance_roots)(const float* squares, int64_t count, float* distances);

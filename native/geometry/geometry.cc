@@ -15,9 +15,8 @@ constexpr int64_t kMostViews = 1 << 20;
 
 void check_count(int64_t value, int64_t most, const char* name) {
   if (value < 1 || value > most)
-    throw Error(Code::out_of_range, "Expected " + std::string(name) + " between 1 and " +
-                                        std::to_string(most) + " but received " + std::to_string(value) +
-                                        ".");
+    throw Error(Code::out_of_range, "Expected " + std::string(name) + " between 1 and " + std::to_string(most) +
+                                        " but received " + std::to_string(value) + ".");
 }
 
 void check_positive(double value, const char* name) {
@@ -59,12 +58,8 @@ Geometry make_geometry(const GeometryDescription& d) {
 
   Geometry g;
   g.beam = d.beam;
-  g.grid = {d.rows,
-            d.columns,
-            d.dx,
-            d.dy,
-            d.centre_x - (d.columns - 1) / 2.0 * d.dx,
-            d.centre_y + (d.rows - 1) / 2.0 * d.dy};
+  g.grid = {
+      d.rows, d.columns, d.dx, d.dy, d.centre_x - (d.columns - 1) / 2.0 * d.dx, d.centre_y + (d.rows - 1) / 2.0 * d.dy};
   g.bins = d.bins;
   g.centre = (d.bins - 1) / 2.0 + d.offset_bins;
   g.pitch = d.pitch;
@@ -78,8 +73,7 @@ Geometry make_geometry(const GeometryDescription& d) {
                                           " mm) must pass outside the image, whose farthest corner is " +
                                           std::to_string(reach) + " mm from the axis.");
     if (d.beam == Beam::arc) {
-      const double widest =
-          std::max(std::fabs(0 - g.centre), std::fabs(d.bins - 1 - g.centre)) * std::fabs(d.pitch);
+      const double widest = std::max(std::fabs(0 - g.centre), std::fabs(d.bins - 1 - g.centre)) * std::fabs(d.pitch);
       if (widest >= kPi / 2)
         throw Error(Code::out_of_range,
                     "The detector arc must stay below 90 degrees to either side of the central ray.");

@@ -17,8 +17,7 @@ constexpr int kAbi = 1;  // lib/native/addon.ts expects the same number
 Jobs& jobs_of(const Napi::CallbackInfo& info) { return *info.Env().GetInstanceData<Jobs>(); }
 
 Napi::Value cancel(const Napi::CallbackInfo& info) {
-  if (info[0].IsNumber())
-    jobs_of(info).cancel(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
+  if (info[0].IsNumber()) jobs_of(info).cancel(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
   return info.Env().Undefined();
 }
 
@@ -108,8 +107,8 @@ Napi::Value describe_scan(const Napi::CallbackInfo& info) {
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Jobs(env, Runtime::shared()));
-  exports.Set("start", Napi::Function::New(
-                           env, [](const Napi::CallbackInfo& info) { return jobs_of(info).start(info); }));
+  exports.Set("start",
+              Napi::Function::New(env, [](const Napi::CallbackInfo& info) { return jobs_of(info).start(info); }));
   exports.Set("cancel", Napi::Function::New(env, cancel));
   exports.Set("checkMemory", Napi::Function::New(env, check_memory));
   exports.Set("useLargePages", Napi::Function::New(env, use_large_pages));
@@ -123,7 +122,5 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
 
 }  // namespace sino
 
-static Napi::Object sinogram_initialise(Napi::Env env, Napi::Object exports) {
-  return sino::initialise(env, exports);
-}
+static Napi::Object sinogram_initialise(Napi::Env env, Napi::Object exports) { return sino::initialise(env, exports); }
 NODE_API_MODULE(sinogram, sinogram_initialise)

@@ -30,8 +30,7 @@ double Arguments::number(const char* name) const {
 
 int64_t Arguments::integer(const char* name, int64_t least, int64_t most) const {
   const double value = number(name);  // never Int32Value, which wraps silently
-  if (!(value >= static_cast<double>(least) && value <= static_cast<double>(most)) ||
-      std::floor(value) != value)
+  if (!(value >= static_cast<double>(least) && value <= static_cast<double>(most)) || std::floor(value) != value)
     throw Error(Code::out_of_range, "Expected an integer between " + std::to_string(least) + " and " +
                                         std::to_string(most) + " for " + name + " but received " +
                                         std::to_string(value) + ".");
@@ -62,15 +61,12 @@ Napi::TypedArray Arguments::typed(const char* name) const {
   return value.As<Napi::TypedArray>();
 }
 
-int64_t Arguments::length(const char* name) const {
-  return static_cast<int64_t>(typed(name).ElementLength());
-}
+int64_t Arguments::length(const char* name) const { return static_cast<int64_t>(typed(name).ElementLength()); }
 
 void* Arguments::array(const char* name, int type, size_t element, int64_t count, bool written) {
   const Napi::TypedArray array = typed(name);
   if (type >= 0 && array.TypedArrayType() != type)
-    wrong_type(name,
-               std::string("a ") + kTypeNames[type] + " (not a " + kTypeNames[array.TypedArrayType()] + ")");
+    wrong_type(name, std::string("a ") + kTypeNames[type] + " (not a " + kTypeNames[array.TypedArrayType()] + ")");
   // From the typed array itself, never .ArrayBuffer(): a shared buffer is not an ArrayBuffer.
   napi_typedarray_type found;
   size_t length, offset;
@@ -113,8 +109,7 @@ Geometry Arguments::geometry(const char* name) {
   else if (beam == "arc")
     d.beam = Beam::arc;
   else
-    throw Error(Code::out_of_range,
-                "Expected beam \"parallel\", \"flat\" or \"arc\" but received \"" + beam + "\".");
+    throw Error(Code::out_of_range, "Expected beam \"parallel\", \"flat\" or \"arc\" but received \"" + beam + "\".");
   d.rows = g.integer("rows", 1, 1 << 16);
   d.columns = g.integer("columns", 1, 1 << 16);
   d.bins = g.integer("bins", 1, 1 << 16);

@@ -22,8 +22,7 @@ struct Strided {
 
 template <typename T>
 void copy(const Context& context, const Strided& from, const T* data, float* out) {
-  const int64_t run = from.shape.empty() ? 1 : from.shape.back(),
-                step = from.shape.empty() ? 1 : from.stride.back();
+  const int64_t run = from.shape.empty() ? 1 : from.shape.back(), step = from.shape.empty() ? 1 : from.stride.back();
   context.parallel_for(from.count / run, std::max<int64_t>(1, kChunk / run), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++) {
       const T* source = data + from.place(r * run);
@@ -80,8 +79,7 @@ Work pack(Arguments& a, int64_t*) {
         copy(context, from, static_cast<const double*>(data), out);
         break;
       default:
-        throw Error(Code::arg_type,
-                    "Expected integers of up to 32 bits or floats; 64-bit integers are not taken.");
+        throw Error(Code::arg_type, "Expected integers of up to 32 bits or floats; 64-bit integers are not taken.");
     }
     return {};
   };

@@ -38,26 +38,18 @@ struct TileView {
   int32_t base;
 };
 
-SINO_HD inline TileView tile_view(const Geometry& g, const Pose& pose, int64_t row, int64_t column,
-                                  int64_t tile) {
+SINO_HD inline TileView tile_view(const Geometry& g, const Pose& pose, int64_t row, int64_t column, int64_t tile) {
   const double x = g.grid.x0 + column * g.grid.dx, y = g.grid.y0 - row * g.grid.dy;
   const double half_x = (tile - 1) / 2.0 * g.grid.dx, half_y = (tile - 1) / 2.0 * g.grid.dy;
   // n = x·û and d = sod + x·d̂ at the first pixel, their steps per row and per column, and n, d at the tile's
   // middle
   const double n0 = x * pose.ux + y * pose.uy, nr = -g.grid.dy * pose.uy, nc = g.grid.dx * pose.ux;
   const double d0 = g.sod - x * pose.uy + y * pose.ux, dr = -g.grid.dy * pose.ux, dc = -g.grid.dx * pose.uy;
-  const double n_mid = n0 + half_x * pose.ux - half_y * pose.uy,
-               d_mid = d0 - half_x * pose.uy - half_y * pose.ux;
+  const double n_mid = n0 + half_x * pose.ux - half_y * pose.uy, d_mid = d0 - half_x * pose.uy - half_y * pose.ux;
   TileView v;
   if (g.beam == Beam::parallel) {
     const double base = floor(n_mid / g.pitch + g.centre);
-    v = {float(n0 / g.pitch + g.centre - base),
-         float(nr / g.pitch),
-         float(nc / g.pitch),
-         1,
-         0,
-         0,
-         int32_t(base)};
+    v = {float(n0 / g.pitch + g.centre - base), float(nr / g.pitch), float(nc / g.pitch), 1, 0, 0, int32_t(base)};
   } else if (g.beam == Beam::flat) {
     const double base = floor(g.sod * n_mid / d_mid / g.pitch + g.centre);
     const double k = g.sod / g.pitch, shift = g.centre - base;

@@ -89,10 +89,8 @@ SINO_HD inline JosephRay joseph_ray(const Grid& grid, const Ray& ray) {
   }
   j.first = static_cast<int32_t>(fmin(low, static_cast<double>(lines)));
   j.last = static_cast<int32_t>(fmax(high, static_cast<double>(j.first)));
-  while (j.first < j.last && !(j.start + j.first * j.slope >= -1 && j.start + j.first * j.slope < n))
-    j.first++;
-  while (j.first < j.last &&
-         !(j.start + (j.last - 1) * j.slope >= -1 && j.start + (j.last - 1) * j.slope < n))
+  while (j.first < j.last && !(j.start + j.first * j.slope >= -1 && j.start + j.first * j.slope < n)) j.first++;
+  while (j.first < j.last && !(j.start + (j.last - 1) * j.slope >= -1 && j.start + (j.last - 1) * j.slope < n))
     j.last--;
   return j;
 }

@@ -45,8 +45,7 @@ double window_at(Window window, double f) {  // f = frequency / cut-off, 0…1
 
 std::vector<float> ramp_response(int64_t bins, Window window, double cutoff, double arc_pitch) {
   if (!(cutoff > 0 && cutoff <= 1))
-    throw Error(Code::out_of_range,
-                "Expected a filter cut-off above 0 and at most 1 (the Nyquist frequency).");
+    throw Error(Code::out_of_range, "Expected a filter cut-off above 0 and at most 1 (the Nyquist frequency).");
   int64_t n = 4;
   while (n < 2 * bins - 1) n *= 2;
   std::vector<std::complex<double>> h(n, 0.0);

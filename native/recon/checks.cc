@@ -34,8 +34,8 @@ void require_finite(const Context& context, const float* data, int64_t count, co
   if (bad)
     throw Error(Code::out_of_range,
                 std::string("Expected finite numbers in ") + name + " but " + std::to_string(bad) + " of " +
-                    std::to_string(count) + " are NaN or infinite, the first at element " +
-                    std::to_string(first) + ". Replace them before the call.",
+                    std::to_string(count) + " are NaN or infinite, the first at element " + std::to_string(first) +
+                    ". Replace them before the call.",
                 {{"count", double(bad)}, {"first", double(first)}});
 }
 

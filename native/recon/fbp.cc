@@ -10,9 +10,8 @@ namespace {
 
 constexpr double kPi = 3.14159265358979323846;
 constexpr int64_t kSlicesAtOnce = 16;  // bounds the working copy of the filtered views
-constexpr double kOpenGap = 3;  // a gap this many times the usual one is where the scan begins and ends
-constexpr double kFarOffset =
-    0.05;  // of the detector's width: beyond it the detector counts as pushed sideways
+constexpr double kOpenGap = 3;         // a gap this many times the usual one is where the scan begins and ends
+constexpr double kFarOffset = 0.05;    // of the detector's width: beyond it the detector counts as pushed sideways
 
 double wrapped(double angle, double period) {
   const double a = std::fmod(angle, period);
@@ -35,8 +34,7 @@ SortedViews sorted_views(const Geometry& g, double period) {
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return angle[a] < angle[b]; });
   std::vector<double> gaps(n);
   for (size_t i = 0; i < n; i++)
-    gaps[i] =
-        i + 1 < n ? angle[order[i + 1]] - angle[order[i]] : angle[order[0]] + period - angle[order[n - 1]];
+    gaps[i] = i + 1 < n ? angle[order[i + 1]] - angle[order[i]] : angle[order[0]] + period - angle[order[n - 1]];
   const size_t widest = std::max_element(gaps.begin(), gaps.end()) - gaps.begin();
   std::vector<double> real_gaps;
   for (double gap : gaps)
@@ -85,8 +83,7 @@ double offset_weight(const Geometry& g, int64_t bin) {
 }
 
 bool pushed_sideways(const Geometry& g) {
-  return std::fabs(g.centre - (g.bins - 1) / 2.0) > kFarOffset * g.bins && g.centre > 0 &&
-         g.centre < g.bins - 1;
+  return std::fabs(g.centre - (g.bins - 1) / 2.0) > kFarOffset * g.bins && g.centre > 0 && g.centre < g.bins - 1;
 }
 
 bool covers_full_turn(const Geometry& g) {
@@ -121,8 +118,8 @@ Scan scan_of(const Geometry& g) {
   else if (closed)
     scan.coverage = Coverage::full;
   else  // one view may be missing at the end of a list made for π + fan angle
-    scan.coverage = scan.covered_rad + views.usual_gap >= kPi + 2 * half_fan(g) ? Coverage::short_scan
-                                                                                : Coverage::limited;
+    scan.coverage =
+        scan.covered_rad + views.usual_gap >= kPi + 2 * half_fan(g) ? Coverage::short_scan : Coverage::limited;
   return scan;
 }
 
@@ -143,8 +140,7 @@ FbpPlan fbp_plan(const Geometry& measured, const FbpOptions& options) {
   FilterPlan& filter = plan.filter;
   filter.bins = g.bins;
   filter.views = g.views();
-  filter.response =
-      ramp_response(g.bins, options.window, options.cutoff, g.beam == Beam::arc ? std::fabs(g.pitch) : 0);
+  filter.response = ramp_response(g.bins, options.window, options.cutoff, g.beam == Beam::arc ? std::fabs(g.pitch) : 0);
   filter.length = static_cast<int64_t>(filter.response.size());
   const double unit = std::fabs(g.pitch) * (g.beam == Beam::arc ? g.sod : 1);
   const double twice = g.beam != Beam::parallel && scan.coverage == Coverage::full ? 0.5 : 1;
@@ -174,8 +170,8 @@ FbpPlan fbp_plan(const Geometry& measured, const FbpOptions& options) {
   return plan;
 }
 
-void fbp(const Context& context, const Backend& backend, const FbpPlan& plan, int64_t slices,
-         const float* sinograms, float* images) {
+void fbp(const Context& context, const Backend& backend, const FbpPlan& plan, int64_t slices, const float* sinograms,
+         float* images) {
   const Geometry& g = plan.geometry;
   const int64_t measured_rays = g.views() * plan.measured_bins;
   Scratch<float> filtered = context.scratch<float>(std::min(slices, kSlicesAtOnce) * g.rays());

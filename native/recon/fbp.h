@@ -43,7 +43,7 @@ FbpPlan fbp_plan(const Geometry& geometry, const FbpOptions& options);
 
 // images [slices, rows, columns] = FBP of sinograms [slices, views, bins]. Progress: 2 units per view and
 // slice.
-void fbp(const Context& context, const Backend& backend, const FbpPlan& plan, int64_t slices,
-         const float* sinograms, float* images);
+void fbp(const Context& context, const Backend& backend, const FbpPlan& plan, int64_t slices, const float* sinograms,
+         float* images);
 
 }  // namespace sino

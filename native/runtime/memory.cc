@@ -33,8 +33,7 @@ void MemoryBudget::reserve(int64_t bytes) {
   const int64_t used = used_ += bytes;
   const int64_t free_in_budget = limit_ - (used - bytes);
   // Small requests skip the look at the machine: it costs more than they do.
-  const int64_t available =
-      bytes < (int64_t(16) << 20) ? free_in_budget : std::min(free_in_budget, available_bytes());
+  const int64_t available = bytes < (int64_t(16) << 20) ? free_in_budget : std::min(free_in_budget, available_bytes());
   if (bytes <= available) return;
   used_ -= bytes;
   throw Error(Code::out_of_memory,

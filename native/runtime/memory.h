@@ -40,8 +40,7 @@ class Scratch {
     data_ = static_cast<T*>(::operator new(bytes_ + kSlack, std::align_val_t(64), std::nothrow));
     if (!data_) {
       budget.release(bytes_);
-      throw Error(Code::out_of_memory, "The operating system refused working memory.",
-                  {{"needed", double(bytes_)}});
+      throw Error(Code::out_of_memory, "The operating system refused working memory.", {{"needed", double(bytes_)}});
     }
   }
   ~Scratch() {

@@ -7,9 +7,7 @@ namespace sino {
 
 namespace {
 
-bool clash(const Borrow& a, const Borrow& b) {
-  return (a.written || b.written) && a.begin < b.end && b.begin < a.end;
-}
+bool clash(const Borrow& a, const Borrow& b) { return (a.written || b.written) && a.begin < b.end && b.begin < a.end; }
 
 unsigned threads_asked_for() {
   const char* asked = std::getenv("SINOGRAM_THREADS");

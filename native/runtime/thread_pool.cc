@@ -22,9 +22,7 @@ struct ThreadPool::Loop {
   std::exception_ptr failure;  // written once, by whoever sets failed
   int helpers = 0;             // guarded by the pool's mutex
   std::condition_variable done;
-  bool exhausted() const {
-    return next.load(std::memory_order_relaxed) >= count || failed.load() || stop.load();
-  }
+  bool exhausted() const { return next.load(std::memory_order_relaxed) >= count || failed.load() || stop.load(); }
 };
 
 ThreadPool::ThreadPool(unsigned threads) {
@@ -83,8 +81,7 @@ void ThreadPool::parallel_for(int64_t count, int64_t grain, const Body& body, co
 void ThreadPool::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    auto open =
-        std::find_if(loops_.begin(), loops_.end(), [](const auto& loop) { return !loop->exhausted(); });
+    auto open = std::find_if(loops_.begin(), loops_.end(), [](const auto& loop) { return !loop->exhausted(); });
     if (open != loops_.end()) {
       const std::shared_ptr<Loop> loop = *open;
       loop->helpers++;
@@ -116,8 +113,8 @@ unsigned ThreadPool::available_processors() {
   std::string quota;
   double period = 0;
   if (quota_file >> quota >> period && quota != "max" && period > 0)
-    processors = std::min(processors,
-                          std::max(1u, static_cast<unsigned>(std::ceil(std::atof(quota.c_str()) / period))));
+    processors =
+        std::min(processors, std::max(1u, static_cast<unsigned>(std::ceil(std::atof(quota.c_str()) / period))));
 #endif
   return processors;
 }

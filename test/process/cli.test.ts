@@ -185,12 +185,19 @@ test("several series: an error that lists them, --series, --all", async () => {
   const both = at("both");
   writeCtSeries(join(both, "a"), 2, seriesSlice);
   writeCtSeries(join(both, "b"), 2, (i) => ({ ...seriesSlice(i), series: "1.2.3.200" }));
-  assertFails(await cli("mar", both, "-o", at("one")), 3, /1\.2\.3\.100.*1\.2\.3\.200.*--series UID, or --all/);
+  assertFails(
+    await cli("mar", both, "-o", at("one")),
+    3,
+    /1\.2\.3\.100.*1\.2\.3\.200.*--series UID, or all with --all/,
+  );
   assertFails(await cli("mar", both, "-o", at("one"), "--series", "1.2.3.9"), 3, /Expected series 1\.2\.3\.9/);
   assert.is((await cli("mar", both, "-o", at("one"), "--series", "1.2.3.200")).code, 0);
   const all = await cli("mar", both, "-o", at("all"), "--all", "--json");
   assert.is(all.code, 0, all.stderr);
   assert.equal(left(at("all")), ["1.2.3.100", "1.2.3.200"]);
+  const none = await cli("mar", both, "-o", at("none"), "--all", "--json", "--metal-hu", "9000");
+  const warnings = JSON.parse(none.stdout).series.map((each: { warnings: string[] }) => each.warnings.length);
+  assert.equal(warnings, [1, 1], "every series has its own warnings");
 
   const cut = readFileSync(join(both, "b", left(join(both, "b"))[0]!));
   writeFileSync(join(both, "b", left(join(both, "b"))[0]!), cut.subarray(0, cut.length - 500));

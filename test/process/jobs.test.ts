@@ -122,11 +122,14 @@ test("a pending job keeps the process alive until it is done, also without await
 });
 
 test("twenty thousand short jobs, settled while sixteen threads finish others", async () => {
-  const result = await run(`${small}
+  const result = await run(
+    `${small}
     const tiny = parallelBeam({ bins: 3, binMm: 1, angles: [0], image: { shape: [2, 2], pixelMm: 1 } });
     const pixel = { data: new Float32Array(4), shape: [2, 2] };
     for (let i = 0; i < 200; i++) await Promise.all(Array.from({ length: 100 }, () => project(pixel, tiny)));
-    console.log("done");`, { SINOGRAM_THREADS: "16" });
+    console.log("done");`,
+    { SINOGRAM_THREADS: "16" },
+  );
   assert.is(result.code, 0, result.err);
   assert.is(result.out.trim(), "done");
 });
@@ -154,7 +157,10 @@ test("workers load the addon, run jobs at once, and can be terminated in the mid
   const values = await Promise.all(
     workers.map((worker) => new Promise<number>((done, fail) => worker.once("message", done).once("error", fail))),
   );
-  assert.ok(values.every((value) => Math.abs(value - 5.12) < 1e-3), String(values));
+  assert.ok(
+    values.every((value) => Math.abs(value - 5.12) < 1e-3),
+    String(values),
+  );
   await new Promise((done) => setTimeout(done, 60));
   for (const worker of workers) await worker.terminate();
   // and this thread still works
@@ -171,7 +177,10 @@ test("one thread and every instruction set give results within rounding", async 
   for (const env of [{ SINOGRAM_THREADS: "1" }, { SINOGRAM_SIMD: "baseline" }]) {
     const result = await run(code, env);
     assert.is(result.code, 0, result.err);
-    assert.ok(Math.abs(Number(result.out) / reference - 1) < 1e-6, `${JSON.stringify(env)}: ${result.out} ${reference}`);
+    assert.ok(
+      Math.abs(Number(result.out) / reference - 1) < 1e-6,
+      `${JSON.stringify(env)}: ${result.out} ${reference}`,
+    );
   }
 });
 

@@ -4,13 +4,12 @@ import { type ArrayLike, volume } from "../../lib/core/arrays.ts";
 import { connectedComponents, fillHoles, removeSmallComponents } from "../../lib/image/components.ts";
 import { distanceTransform } from "../../lib/image/distance.ts";
 import { gaussian } from "../../lib/image/gaussian.ts";
-import type { ImageOptions } from "../../lib/image/input.ts";
 import { interpolateMasked } from "../../lib/image/interpolate.ts";
 import { dilate } from "../../lib/image/morphology.ts";
 import { combine, statistics, threshold } from "../../lib/image/pixels.ts";
 import { resample } from "../../lib/image/resample.ts";
 import { tissuePrior, tissueThresholds } from "../../lib/image/tissue.ts";
-import type { Progress } from "../../lib/native/job.ts";
+import type { OperationOptions, Progress } from "../../lib/native/job.ts";
 import { assertClose, assertRejects } from "../support/assert-close.ts";
 import { testSuite } from "../support/suite.ts";
 
@@ -18,7 +17,7 @@ const test = testSuite("image input");
 
 const operations: Record<
   string,
-  (x: ArrayLike, options: ImageOptions) => Promise<Float32Array | Uint8Array | Int32Array>
+  (x: ArrayLike, options: OperationOptions) => Promise<Float32Array | Uint8Array | Int32Array>
 > = {
   distanceTransform: async (x, o) => (await distanceTransform(x, o)).distances.data,
   connectedComponents: async (x, o) => (await connectedComponents(x, o)).labels.data,

@@ -2,7 +2,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Volume, volume } from "../../core/arrays.ts";
 import { show, sinoError } from "../../core/errors.ts";
-import { allocate, runJob } from "../../native/job.ts";
+import { allocate } from "../../native/job.ts";
+import { rescaleSlices } from "../../native/ops.ts";
 import { arrange, type SeriesGeometry } from "./geometry.ts";
 import { readStored } from "./pixels.ts";
 import { type OnProgress, progressReporter } from "./progress.ts";
@@ -151,24 +152,16 @@ async function readBatch(batch: readonly CtSlice[], stage: ArrayBuffer, signal?:
   signal?.throwIfAborted();
 }
 
-/** The native operation behind rescaleSlices, straight into the volume: a result of its own would be copied once more. */
 function rescale(
   batch: readonly CtSlice[],
   stage: ArrayBuffer,
-  values: Float32Array<ArrayBuffer>,
+  out: Float32Array<ArrayBuffer>,
   signal?: AbortSignal,
 ): Promise<unknown> {
-  const parameters = {
-    stored: storedView(batch[0]!, stage, values.length),
-    slices: batch.length,
-    pixels: values.length / batch.length,
-    bits: batch[0]!.bitsStored,
-    slopes: Float64Array.from(batch, (s) => s.slope),
-    intercepts: Float64Array.from(batch, (s) => s.intercept),
-    values,
-    device: "auto",
-  };
-  return runJob("rescale", parameters, { signal });
+  const slopes = Float64Array.from(batch, (s) => s.slope);
+  const intercepts = Float64Array.from(batch, (s) => s.intercept);
+  const { bitsStored } = batch[0]!;
+  return rescaleSlices(storedView(batch[0]!, stage, out.length), slopes, intercepts, { bitsStored, out, signal });
 }
 
 function storedView({ bitsAllocated, signed }: CtSlice, stage: ArrayBuffer, length: number) {
