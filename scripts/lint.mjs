@@ -49,7 +49,7 @@ for (const file of cpp) {
 // A stem names an idea: every operation has its header, its CPU twin and a parity test.
 for (const header of files("native/ops", /\.h$/)) {
   const stem = basename(header, ".h");
-  for (const twin of [`native/cpu/${stem}.cc`, `test/parity/${stem}.test.ts`])
+  for (const twin of [`native/cpu/${stem}.cc`, `test/parity/${stem.replaceAll("_", "-")}.test.ts`])
     if (!files(dirname(twin), /./).includes(twin)) complaints.push(`${header} has no twin ${twin}`);
 }
 

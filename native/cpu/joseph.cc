@@ -1,13 +1,11 @@
 // joseph on the CPU: batches of interleaved slices (kernels.h), blocked so that what a block of rays reads
 // stays in cache.
 //
-// Projection. A task is kViewsPerTask neighbouring views. It walks blocks of kBinsPerBlock rays by
-// kLinesPerBlock lines: 64
-//   rays see a strip of about 90 pixels, 64·90·32 B ≈ 180 kB at 16 slices, read once from the outer cache and
-//   used by every view of the task. Bytes per ray step and slice: 8 read from L1, almost none from memory.
-// Transpose. A task owns kLinesPerTask lines of the image and adds all rays of all views to them: no two
-// tasks write the same
-//   pixel and the order of additions never changes, so results do not depend on the number of threads.
+// Projection. A task is kViewsPerTask neighbouring views. It walks blocks of kBinsPerBlock rays by kLinesPerBlock
+//   lines: 64 rays see a strip of about 90 pixels, 64·90·32 B ≈ 180 kB at 16 slices, read once from the outer cache
+//   and used by every view of the task. Bytes per ray step and slice: 8 read from L1, almost none from memory.
+// Transpose. A task owns kLinesPerTask lines of the image and adds all rays of all views to them: no two tasks write
+//   the same pixel and the order of additions never changes, so results do not depend on the number of threads.
 #include <algorithm>
 #include <cstring>
 #include <vector>

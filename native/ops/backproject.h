@@ -9,10 +9,9 @@
 //   A. C. Kak, M. Slaney, Principles of Computerized Tomographic Imaging, IEEE Press 1988, §3.2–3.4.
 // Order. filtered sinograms [slice, view, bin], images [slice, row, column], float32, contiguous.
 // Edges. One bin beyond the detector the view falls linearly to zero; further out it contributes nothing.
-// Precision. Positions inside a tile of 16 × 16 pixels are float32 relative to a whole bin near the tile, and
-// that bin's place
-//   is found in double: a position errs by 1e-7 of the bins that the tile spans (24 in common geometries),
-//   wherever the tile lies. Sums over views are float32.
+// Precision. Positions inside a tile of 16 × 16 pixels are float32 relative to a whole bin near the tile, and that
+//   bin's place is found in double: a position errs by 1e-7 of the bins that the tile spans (24 in common
+//   geometries), wherever the tile lies. Sums over views are float32.
 #pragma once
 
 #include <cmath>

@@ -2,24 +2,20 @@
 // is.
 //
 // Quantity. d(p) = min over pixels q with mask(q) = 0 of √Σ_axis (spacing_axis · (p − q)_axis)². scipy's
-// distance_transform_edt.
-//   Separable: counts along columns first (how many rows to the nearest zero of the same column), then per
-//   row the lower envelope of one parabola per column, f_q + (spacing · (x − q))²; a third dimension is one
-//   more pass of envelopes. A. Meijster, J. Roerdink, W. Hesselink, "A general algorithm for computing
-//   distance transforms in linear time", 2000; P. Felzenszwalb, D. Huttenlocher, "Distance transforms of
+//   distance_transform_edt. Separable: counts along columns first (how many rows to the nearest zero of the same
+//   column), then per row the lower envelope of one parabola per column, f_q + (spacing · (x − q))²; a third
+//   dimension is one more pass of envelopes. A. Meijster, J. Roerdink, W. Hesselink, "A general algorithm for
+//   computing distance transforms in linear time", 2000; P. Felzenszwalb, D. Huttenlocher, "Distance transforms of
 //   sampled functions", 2012.
-// Order. mask [slice, row, column] uint8, distances float32 of the same shape, indices int32 [axis, slice,
-// row, column] with the axes
-//   of one transform (row, column; or slice, row, column). An iteration is one line; a plane reads 1 byte and
-//   writes 4 per pixel, and 12 more with indices.
-// Sparse zeros (a few metal parts in a large image): only columns that have a zero anywhere bear a parabola.
-// Dense zeros: a zero
-//   ends every envelope, for nothing beyond it can be nearer; only runs of non-zero pixels cost work.
+// Order. mask [slice, row, column] uint8, distances float32 of the same shape, indices int32 [axis, slice, row,
+//   column] with the axes of one transform (row, column; or slice, row, column). An iteration is one line; a plane
+//   reads 1 byte and writes 4 per pixel, and 12 more with indices. Sparse zeros (a few metal parts in a large image):
+//   only columns that have a zero anywhere bear a parabola. Dense zeros: a zero ends every envelope, for nothing
+//   beyond it can be nearer; only runs of non-zero pixels cost work.
 // Edges. Without any zero in the plane (2-D) or volume (3-D) every distance is infinite and every index −1.
-// Precision. With equal spacings and an extent whose squared diagonal is below 2²⁴ all squares are integers,
-// exact in float32; the root
-//   is correctly rounded. Otherwise squares are double and the result is rounded once. Of several zeros
-//   equally near any one may be named. Twins: distances equal to 1 ulp, indices to an equally near zero.
+// Precision. With equal spacings and an extent whose squared diagonal is below 2²⁴ all squares are integers, exact in
+//   float32; the root is correctly rounded. Otherwise squares are double and the result is rounded once. Of several
+//   zeros equally near any one may be named. Twins: distances equal to 1 ulp, indices to an equally near zero.
 #pragma once
 
 #include <cmath>

@@ -1,18 +1,16 @@
 // joseph: line integrals through an image, ray by ray, and their exact transpose.
 //
 // Quantity. p(ray) = Σ_m w · [(1−f)·image(m, i) + f·image(m, i+1)]: a ray that runs more along y than along x
-// (counted in
-//   pixels) crosses every image row m once, at column s_m = start + m·slope; i = ⌊s_m⌋, f = s_m − i, and w is
-//   the path length between two rows in mm. Rays closer to x do the same with rows and columns exchanged.
-//   Pixels outside are zero. The transpose adds w·(1−f)·p and w·f·p to the same two pixels: A and Aᵀ share
-//   joseph_ray and joseph_place, so ⟨Ax, y⟩ = ⟨x, Aᵀy⟩ up to the rounding of float32 sums. P. M. Joseph, "An
-//   improved algorithm for reprojecting rays through pixel images", IEEE TMI 1(3), 1982.
+//   (counted in pixels) crosses every image row m once, at column s_m = start + m·slope; i = ⌊s_m⌋, f = s_m − i, and
+//   w is the path length between two rows in mm. Rays closer to x do the same with rows and columns exchanged. Pixels
+//   outside are zero. The transpose adds w·(1−f)·p and w·f·p to the same two pixels: A and Aᵀ share joseph_ray and
+//   joseph_place, so ⟨Ax, y⟩ = ⟨x, Aᵀy⟩ up to the rounding of float32 sums. P. M. Joseph, "An improved algorithm for
+//   reprojecting rays through pixel images", IEEE TMI 1(3), 1982.
 // Order. images [slice, row, column], sinograms [slice, view, bin], float32, contiguous.
-// Edges. A ray that misses the grid is zero. Between the outermost pixel centres and one pixel further out
-// the image
+// Edges. A ray that misses the grid is zero. Between the outermost pixel centres and one pixel further out the image
 //   falls linearly to zero.
-// Precision. start and slope are double, s_m is evaluated in double from them (no running sum), f is rounded
-// to float.
+// Precision. start and slope are double, s_m is evaluated in double from them (no running sum), f is rounded to
+//   float.
 #pragma once
 
 #include <cmath>

@@ -8,13 +8,11 @@
 //   select     out = mask ≠ 0 ? a : b, a and b images or one number each
 //   non_zero   mask = value ≠ 0 (NaN counts as not zero, as in NumPy)
 //   statistics how many values are NaN or infinite; smallest, largest and sum of the others
-// Order. Flat arrays of `count` elements, float32 and uint8, contiguous. An iteration is one element; all of
-// it is bound by memory:
-//   combine reads 4 bytes per term and writes 4, threshold reads 4 and writes 1.
+// Order. Flat arrays of `count` elements, float32 and uint8, contiguous. An iteration is one element; all of it is
+//   bound by memory: combine reads 4 bytes per term and writes 4, threshold reads 4 and writes 1.
 // Edges. NaN: combine gives NaN (clamping keeps it); no comparison of threshold is true, so the mask is 0.
-// Precision. combine works in double and rounds once. Sums are double, added in fixed chunks that are added
-// in order: they do not
-//   depend on the number of threads. Twins agree exactly, sums to 1e-12.
+// Precision. combine works in double and rounds once. Sums are double, added in fixed chunks that are added in order:
+//   they do not depend on the number of threads. Twins agree exactly, sums to 1e-12.
 #pragma once
 
 #include <cstdint>

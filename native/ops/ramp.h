@@ -1,7 +1,6 @@
 // ramp: the filter of FBP, applied to every row of a sinogram by FFT.
 //
-// Quantity. q = s_v · (h ∗ (w·p)): ray weights w (cosine of the fan angle, Parker), the band-limited ramp h,
-// and one
+// Quantity. q = s_v · (h ∗ (w·p)): ray weights w (cosine of the fan angle, Parker), the band-limited ramp h, and one
 //   factor s_v per view (its share of the scan, the bin pitch). h is designed in the space of bins,
 //     parallel, flat   h(0) = 1/4,  h(odd n) = −1/(π n)²,  h(even n) = 0        (in units of 1/pitch²)
 //     arc              h(n) multiplied by (n·α / sin n·α)², α the bin pitch in radians

@@ -1,14 +1,12 @@
 // rescale: stored integers to physical values (HU) and back, one slope and intercept per slice.
 //
-// Quantity. hu = slope · v + intercept, where v is the lowest `bits` bits of the stored integer,
-// sign-extended where the type is
-//   signed: what lies above them (overlays in old files) is dropped. Back: v = round((hu − intercept) /
+// Quantity. hu = slope · v + intercept, where v is the lowest `bits` bits of the stored integer, sign-extended where
+//   the type is signed: what lies above them (overlays in old files) is dropped. Back: v = round((hu − intercept) /
 //   slope) to the nearest integer, halves to even, clipped to what `bits` bits hold.
 // Order. [slice, pixel], contiguous. An iteration is one pixel: 2 bytes read, 4 written for 16-bit images.
 // Edges. NaN is stored as the lowest value. Clipped and NaN pixels are counted.
-// Precision. Products and sums in double, rounded once to float32; where slope, intercept and every possible
-// result are integers
-//   below 2²⁴, float32 arithmetic gives the same bits and is used. Twins agree exactly.
+// Precision. Products and sums in double, rounded once to float32; where slope, intercept and every possible result
+//   are integers below 2²⁴, float32 arithmetic gives the same bits and is used. Twins agree exactly.
 #pragma once
 
 #include <cmath>

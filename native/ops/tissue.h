@@ -6,9 +6,9 @@
 //               max(smallest value in the upper class, 1.2·µw) (E. Meyer et al., Med. Phys. 37, 2010, as the field computes it).
 //   prior       value ≤ T_water → 0;  T_water < value < T_bone → µw;  value ≥ T_bone → value
 // Order. images [slice, pixel] float32, thresholds double [slice]. An iteration is one slice.
-// Edges. NaN and infinite pixels belong to no class, and are 0 in the prior (+∞ stays). A value midway between two centres
-//   belongs to the lower one. A class
-//   without pixels keeps its centre; its smallest value is then taken to be the midpoint to the centre below.
+// Edges. NaN and infinite pixels belong to no class, and are 0 in the prior (+∞ stays). A value midway between two
+//   centres belongs to the lower one. A class without pixels keeps its centre; its smallest value is then taken to be
+//   the midpoint to the centre below.
 // Precision. Sums in double. Twins agree to 1 ulp of float32 unless a pixel lies within rounding of a class boundary.
 #pragma once
 

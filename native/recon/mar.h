@@ -1,12 +1,12 @@
 // Metal artefact reduction by replacing what was measured behind metal, written once for any backend.
 //
-// LI. Inside the metal trace every view is interpolated linearly along the detector (W. Kalender, R. Hebel, J. Ebersberger,
-//   Radiology 164, 1987).
-// NMAR, in the difference form. From an image with fewer artefacts a prior is made: air, water, and bone as it is
-//   (native/ops/tissue.h); its projection P follows the anatomy through the trace, so only the small difference S − P has to
-//   be interpolated: S' = P + LI(S − P). The published quotient form P · LI(S/P) blows up where P is small (E. Meyer et al.,
-//   "Normalized metal artifact reduction (NMAR) in computed tomography", Med. Phys. 37, 2010). The first prior comes from the
-//   LI image, each further pass takes it from the pass before.
+// LI. Inside the metal trace every view is interpolated linearly along the detector (W. Kalender, R. Hebel, J.
+//   Ebersberger, Radiology 164, 1987). NMAR, in the difference form. From an image with fewer artefacts a prior is
+//   made: air, water, and bone as it is (native/ops/tissue.h); its projection P follows the anatomy through the
+//   trace, so only the small difference S − P has to be interpolated: S' = P + LI(S − P). The published quotient form
+//   P · LI(S/P) blows up where P is small (E. Meyer et al., "Normalized metal artifact reduction (NMAR) in computed
+//   tomography", Med. Phys. 37, 2010). The first prior comes from the LI image, each further pass takes it from the
+//   pass before.
 // Image-only input. There is no measured sinogram, so the clinical image is projected through a virtual scan and only the
 //   change is applied: image' = image + FBP(S' − S). What the method leaves alone keeps its sharpness and its values.
 //
