@@ -8,11 +8,9 @@ import {
   massAttenuation,
   materialNames,
   materialOf,
-  metalPaths,
   polychromatic,
-  splitTissue,
 } from "../../lib/physics/index.ts";
-import { metalPathOracle, polychromaticOracle, tissueOracle } from "../oracle/polychromatic.ts";
+import { polychromaticOracle } from "../oracle/polychromatic.ts";
 import { assertClose } from "../support/assert-close.ts";
 import { randomSource } from "../support/random.ts";
 import { testSuite } from "../support/suite.ts";
@@ -70,46 +68,6 @@ test("no path gives zero, and NaN stays NaN in its own ray only", async () => {
   const p = await polychromatic([{ material: "water", paths: vector([0, Number.NaN, 1]) }]);
   assert.is(Math.abs(p.data[0]!), 0);
   assert.ok(Number.isNaN(p.data[1]!) && p.data[2]! > 0.9);
-});
-
-test("metal paths and trace, with and without the quarter at edges, at the detector's ends too", async () => {
-  const lines = [
-    [0, 0, 1, 2, 3, 2, 0, 0, 1, 0],
-    [4, 4, 4, 0, 0, 0, 0, 0, 5, 5],
-    [0, 1, 1, 0, 0, 0, 0, 2, 2, 2],
-    [9, 9, 9, 9, 9, 9, 9, 9, 9, 9],
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-  ];
-  for (const edge of ["none", "div4"] as const) {
-    const { paths, trace } = await metalPaths(
-      { data: Float32Array.from(lines.flat()), shape: [5, 10] },
-      { attenuation: 0.25, edge },
-    );
-    const expected = lines.map((line) => metalPathOracle(line, 0.25, edge === "div4"));
-    assert.equal(
-      Array.from(paths.data),
-      expected.flatMap((line) => line.paths),
-    );
-    assert.equal(
-      Array.from(trace.data),
-      expected.flatMap((line) => line.trace),
-    );
-  }
-});
-
-test("tissue is split between the thresholds, in HU and in attenuation", async () => {
-  const hu = [-3000, -1000, -999, 0, 99, 100, 101, 500, 800, 1499, 1500, 1501, 4000];
-  const expected = hu.map((value) => tissueOracle(value, 0.0192, 100, 1500));
-  const fromHu = await splitTissue(vector(hu));
-  const fromMu = await splitTissue(vector(expected.map(({ mu }) => mu)), { unit: "mu" });
-  for (const split of [fromHu, fromMu])
-    for (const part of ["mu", "water", "bone"] as const)
-      assertClose(
-        split[part].data,
-        expected.map((pixel) => pixel[part]),
-        { atol: 1e-8, rtol: 1e-6 },
-        part,
-      );
 });
 
 test("the water polynomial", async () => {
