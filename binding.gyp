@@ -4,7 +4,7 @@
     "target_name": "sinogram",
     "sources": ["<!@(node -p \"['native/sources.txt','native/napi/sources.txt'].map(f=>require('fs').readFileSync(f,'utf8').trim()).join('\\n')\")"],
     "include_dirs": [".", "<!(node -p \"require('node-addon-api').include_dir\")"],
-    "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED"],
+    "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
     "cflags!": ["-fno-exceptions", "-fno-rtti"],
     "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
     "cflags_cc": ["-std=gnu++20", "-O3", "-fno-math-errno", "-Wno-psabi", "-fvisibility=hidden"],

@@ -17,8 +17,9 @@ int64_t now_ms() {
 }  // namespace
 
 struct Jobs::Job {
-  explicit Job(Napi::Env env) : deferred(Napi::Promise::Deferred::New(env)) {}
+  enum class State { queued, taken };  // taken: by a thread of the pool, or by whoever cancelled it before
   uint64_t id = 0;
+  std::atomic<State> state{State::queued};
   JobControl control;
   Work work;
   std::optional<Error> error;
@@ -29,9 +30,19 @@ struct Jobs::Job {
   std::atomic<bool> report{false};
   int64_t reported = -1;
   // JavaScript thread only:
-  Napi::Promise::Deferred deferred;
+  napi_deferred deferred = nullptr;
   Napi::FunctionReference on_progress;
   std::vector<Napi::ObjectReference> kept;
+
+  bool take() {
+    State expected = State::queued;
+    return state.compare_exchange_strong(expected, State::taken);
+  }
+  // So that any thread may drop what is left of the job.
+  void let_go_of_javascript() {
+    on_progress.Reset();
+    kept.clear();
+  }
 };
 
 struct Jobs::Shared {
@@ -67,8 +78,15 @@ void Jobs::shut_down() {
   std::unique_lock lock(shared_->mutex);
   if (shared_->closing) return;
   shared_->closing = true;
-  for (auto& [id, job] : pending_) job->control.cancelled = true;
+  for (auto& [id, job] : pending_) {
+    job->control.cancelled = true;
+    if (!job->take()) continue;
+    runtime_->borrows.give_back(job->borrows);
+    job->work = nullptr;
+    shared_->running--;
+  }
   shared_->idle.wait(lock, [&] { return shared_->running == 0; });  // cancelled jobs stop within 50 ms
+  for (auto& [id, job] : pending_) job->let_go_of_javascript();
   shared_->finished.clear();
   shared_->wake.Abort();
   pending_.clear();
@@ -83,7 +101,8 @@ Napi::Value Jobs::start(const Napi::CallbackInfo& info) {
   if (reader == readers_.end())
     throw to_js(env, Error(Code::unsupported, "The native addon has no operation named " + operation + "."));
 
-  auto job = std::make_shared<Job>(env);
+  auto job = std::make_shared<Job>();
+  napi_value promise = nullptr;
   try {
     Arguments arguments(info[1].As<Napi::Object>(), runtime_->memory);
     int64_t total = 0;
@@ -96,6 +115,10 @@ Napi::Value Jobs::start(const Napi::CallbackInfo& info) {
     throw to_js(env, error);
   } catch (const std::exception& error) {
     throw to_js(env, Error(Code::internal, error.what()));
+  }
+  if (napi_create_promise(env, &job->deferred, &promise) != napi_ok) {
+    runtime_->borrows.give_back(job->borrows);
+    return env.Undefined();  // the environment is being terminated
   }
   job->id = next_id_++;
   job->shared = shared_;
@@ -111,7 +134,7 @@ Napi::Value Jobs::start(const Napi::CallbackInfo& info) {
   };
   Napi::Object handle = Napi::Object::New(env);
   handle.Set("id", Napi::Number::New(env, static_cast<double>(job->id)));
-  handle.Set("promise", job->deferred.Promise());
+  handle.Set("promise", promise);
   if (pending_.empty()) shared_->wake.Ref(env);
   pending_[job->id] = job;
   {
@@ -121,6 +144,7 @@ Napi::Value Jobs::start(const Napi::CallbackInfo& info) {
   // A Job holds references to JavaScript objects, which only the JavaScript thread may drop: so the pool's hold on it is moved to
   // `finished`, never let go of here.
   runtime_->pool.submit([job, runtime = runtime_.get()]() mutable {
+    if (!job->take()) return;  // cancelled while it waited
     try {
       const Context context{runtime->pool, runtime->memory, job->control};
       context.check();
@@ -134,23 +158,74 @@ Napi::Value Jobs::start(const Napi::CallbackInfo& info) {
     }
     job->work = nullptr;
     runtime->borrows.give_back(job->borrows);
-    const std::shared_ptr<Shared> shared = job->shared;
-    std::lock_guard lock(shared->mutex);
-    shared->finished.push_back(std::move(job));
-    if (!shared->closing) shared->wake.NonBlockingCall();
-    if (--shared->running == 0) shared->idle.notify_all();
+    finish(std::move(job));
   });
   return handle;
 }
 
+void Jobs::finish(std::shared_ptr<Job> job) {
+  const std::shared_ptr<Shared> shared = job->shared;
+  std::lock_guard lock(shared->mutex);
+  shared->finished.push_back(std::move(job));
+  if (!shared->closing) shared->wake.NonBlockingCall();
+  if (--shared->running == 0) shared->idle.notify_all();
+}
+
+// A job that still waits behind others ends at once; a running one within a chunk.
 void Jobs::cancel(uint64_t id) {
   const auto found = pending_.find(id);
-  if (found != pending_.end()) found->second->control.cancelled = true;
+  if (found == pending_.end()) return;
+  const std::shared_ptr<Job> job = found->second;
+  job->control.cancelled = true;
+  if (!job->take()) return;
+  job->error = Error(Code::cancelled, "The job was cancelled.");
+  job->work = nullptr;
+  runtime_->borrows.give_back(job->borrows);
+  finish(job);
 }
 
 void Jobs::on_wake(Napi::Env env, Napi::Function, Jobs* jobs, void*) {
   if (env != nullptr && jobs) jobs->settle(env);
 }
+
+// Plain Node-API from here on: in an environment that is being terminated every call into JavaScript fails, which the C++ wrapper
+// turns into exceptions that nobody could catch. A failed call changes nothing here.
+namespace {
+
+void call_progress(napi_env env, napi_value callback, int64_t done, int64_t total) {
+  napi_value undefined, counts[2], ignored;
+  if (napi_get_undefined(env, &undefined) != napi_ok || napi_create_double(env, double(done), &counts[0]) != napi_ok ||
+      napi_create_double(env, double(total), &counts[1]) != napi_ok)
+    return;
+  napi_call_function(env, undefined, callback, 2, counts, &ignored);  // lib/native/job.ts lets nothing throw through it
+}
+
+void set_number(napi_env env, napi_value object, const std::string& name, double value) {
+  napi_value number;
+  if (napi_create_double(env, value, &number) == napi_ok) napi_set_named_property(env, object, name.c_str(), number);
+}
+
+void reject(napi_env env, napi_deferred deferred, const Error& error) {
+  napi_value code, message, js, details;
+  if (napi_create_string_utf8(env, code_name(error.code), NAPI_AUTO_LENGTH, &code) != napi_ok ||
+      napi_create_string_utf8(env, error.what(), NAPI_AUTO_LENGTH, &message) != napi_ok ||
+      napi_create_error(env, code, message, &js) != napi_ok)
+    return;
+  if (!error.details.empty() && napi_create_object(env, &details) == napi_ok) {
+    for (const auto& [name, value] : error.details) set_number(env, details, name, value);
+    napi_set_named_property(env, js, "details", details);
+  }
+  napi_reject_deferred(env, deferred, js);
+}
+
+void resolve(napi_env env, napi_deferred deferred, const Numbers& numbers) {
+  napi_value result;
+  if (napi_create_object(env, &result) != napi_ok) return;
+  for (const auto& [name, value] : numbers) set_number(env, result, name, value);
+  napi_resolve_deferred(env, deferred, result);
+}
+
+}  // namespace
 
 void Jobs::settle(Napi::Env env) {
   Napi::HandleScope scope(env);
@@ -159,26 +234,25 @@ void Jobs::settle(Napi::Env env) {
     std::lock_guard lock(shared_->mutex);
     finished.swap(shared_->finished);
   }
-  // Progress callbacks come from lib/native/job.ts, which lets nothing throw through here.
   auto tell = [&](Job& job, int64_t done) {
     const int64_t total = job.control.total;
+    napi_value callback;
     if (job.on_progress.IsEmpty() || total <= 0 || done <= job.reported) return;
     job.reported = done;
-    job.on_progress.Call({Napi::Number::New(env, double(done)), Napi::Number::New(env, double(total))});
+    if (napi_get_reference_value(env, job.on_progress, &callback) == napi_ok && callback)
+      call_progress(env, callback, done, total);
   };
   std::vector<std::shared_ptr<Job>> reporting;
   for (auto& [id, job] : pending_)
     if (job->report.exchange(false) && !job->control.cancelled) reporting.push_back(job);
   for (auto& job : reporting) tell(*job, std::min<int64_t>(job->control.done, job->control.total - 1));
   for (auto& job : finished) {
-    if (job->error) {
-      job->deferred.Reject(to_js(env, *job->error).Value());
-    } else {
-      tell(*job, job->control.total);
-      Napi::Object result = Napi::Object::New(env);
-      for (const auto& [name, value] : job->result) result.Set(name, Napi::Number::New(env, value));
-      job->deferred.Resolve(result);
-    }
+    if (!job->error) tell(*job, job->control.total);
+    if (job->error)
+      reject(env, job->deferred, *job->error);
+    else
+      resolve(env, job->deferred, job->result);
+    job->let_go_of_javascript();
     pending_.erase(job->id);
   }
   if (pending_.empty() && !finished.empty()) shared_->wake.Unref(env);

@@ -45,6 +45,7 @@ class Jobs {
  private:
   struct Job;
   struct Shared;  // what pool threads may touch; outlives the environment until the last job has gone
+  static void finish(std::shared_ptr<Job> job);
   static void on_wake(Napi::Env env, Napi::Function, Jobs* jobs, void*);
   void settle(Napi::Env env);
   void shut_down();

@@ -50,6 +50,21 @@ test("an already aborted signal starts nothing", async () => {
   }
 });
 
+test("abort of a job that still waits for others does not wait for them", async () => {
+  const controller = new AbortController();
+  const settled: string[] = [];
+  const earlier = [1, 2, 3, 4].map(() =>
+    project(long(), geometry, { signal: controller.signal }).catch(() => settled.push("earlier")),
+  );
+  const last = new AbortController();
+  const waiting = project(volume(new Float32Array(512 * 512), [512, 512]), geometry, { signal: last.signal });
+  setTimeout(() => last.abort("mine"), 20);
+  await waiting.then(assert.unreachable, (reason) => settled.push(reason));
+  controller.abort();
+  await Promise.all(earlier);
+  assert.equal(settled, ["mine", "earlier", "earlier", "earlier", "earlier"]);
+});
+
 test("progress grows and ends with done === total", async () => {
   const events: Progress[] = [];
   const sinograms = volume(new Float32Array(8 * 1440 * 729), [8, 1440, 729]);
@@ -166,6 +181,31 @@ test("workers load the addon, run jobs at once, and can be terminated in the mid
   // and this thread still works
   const again = await project(volume(new Float32Array(512 * 512), [512, 512]), geometry);
   assert.is(again.data[0], 0);
+});
+
+test("workers can be terminated while they hear of progress", async () => {
+  // in a process of its own: what can go wrong ends the process
+  const worker = `import("tsx/esm/api").then(async ({ register }) => {
+    register();
+    const { project } = await import("${join(root, "lib/tomography/project.ts")}");
+    const { parallelBeam } = await import("${join(root, "lib/tomography/geometry.ts")}");
+    const geometry = parallelBeam({ bins: 100, binMm: 1, angles: { span: 180, count: 60 }, image: { shape: [64, 64], pixelMm: 1 } });
+    const onProgress = () => { for (const until = performance.now() + 3; performance.now() < until; ); };
+    require("node:worker_threads").parentPort.postMessage("up");
+    const images = { data: new Float32Array(16 * 64 * 64), shape: [16, 64, 64] };
+    for (;;) await Promise.all([1, 2, 3, 4].map(() => project(images, geometry, { onProgress })));
+  });`;
+  const result = await run(`
+    import { Worker } from "node:worker_threads";
+    for (let i = 0; i < 20; i++) {
+      const worker = new Worker(${JSON.stringify(worker)}, { eval: true, execArgv: [] });
+      await new Promise((done, fail) => worker.once("message", done).once("error", fail));
+      await new Promise((done) => setTimeout(done, 5 + 7 * (i % 5)));
+      await worker.terminate();
+    }
+    console.log("alive");`);
+  assert.is(result.code, 0, result.err);
+  assert.is(result.out.trim(), "alive");
 });
 
 test("one thread and every instruction set give results within rounding", async () => {
