@@ -10,13 +10,12 @@
 
 #include <cstdint>
 
+#include "native/cpu/windows.h"
 #include "native/ops/backproject.h"
 #include "native/ops/joseph.h"
 #include "native/ops/polychromatic.h"
 
 namespace sino {
-
-constexpr int kTile = 16;  // pixels per side of a back-projection tile
 
 // Everything a tile needs of a chunk of views.
 struct TileTask {
@@ -25,7 +24,8 @@ struct TileTask {
   float sod_squared;           // fan: distance weight
   int64_t bins, views;         // views of this chunk
   const TileView* tile_views;  // [views]
-  const float* filtered;       // [views, bins + 3, width]: one zero in front, two behind
+  const float* filtered;       // bin 0 of the first view, lane 0; at least one zero before the bins and two behind
+  int64_t view_stride;         // floats
   int rows, columns;           // of this tile, ≤ kTile
   float* image;                // first pixel, lane 0; pixel stride = width
   int64_t image_row_stride;    // floats
@@ -34,7 +34,8 @@ struct TileTask {
 
 struct SimdKernels {
   const char* name;
-  int width;  // lanes of one register: the widest batch that is interleaved
+  const WindowKernels* windows;  // null where registers are too narrow
+  int width;                     // lanes of one register: the widest batch that is interleaved
 
   // acc[lane] += Σ over lines [first, last) of the interpolated line values (without the ray's weight)
   void (*joseph_gather)(const float* lines, int64_t line_stride, int width, const JosephRay& ray, int first, int last,

@@ -163,14 +163,13 @@ __attribute__((always_inline)) inline void find_spots(const TileTask& task, cons
     t = t > highest ? highest : t;
     const float whole = __builtin_floorf(t);
     spots.fraction[c] = t - whole;
-    spots.index[c] = static_cast<int32_t>(whole) + view.base + 1;
+    spots.index[c] = static_cast<int32_t>(whole) + view.base;
   }
 }
 
 // P pixels at a time, as many as keep their sums in registers.
 template <int W, Beam B, int P>
 __attribute__((always_inline)) inline void tile_rows(const TileTask& task) {
-  const int64_t row_floats = (task.bins + 3) * W;
   for (int r = 0; r < task.rows; r++) {
     for (int c0 = 0; c0 < task.columns; c0 += P) {
       float* pixel = task.image + r * task.image_row_stride + c0 * W;
@@ -178,7 +177,7 @@ __attribute__((always_inline)) inline void tile_rows(const TileTask& task) {
       V<W> sum[P];
       for (int p = 0; p < P; p++) sum[p] = task.first || p >= live ? V<W>{} : load<W>(pixel + p * W);
       const float* filtered = task.filtered;
-      for (int64_t v = 0; v < task.views; v++, filtered += row_floats) {
+      for (int64_t v = 0; v < task.views; v++, filtered += task.view_stride) {
         Spots spots;
         find_spots<B>(task, task.tile_views[v], r, spots);
 #pragma GCC unroll 16
@@ -450,5 +449,6 @@ static void distance_roots(const float* squares, int64_t count, float* distances
 }
 
 extern const SimdKernels kernels;
-const SimdKernels kernels = {SINO_TARGET_NAME, kWidth,    joseph_gather,   joseph_scatter, backproject_tile,
-                             filter_rows,      attenuate, distance_counts, distance_fill,  distance_roots};
+const SimdKernels kernels = {SINO_TARGET_NAME, SINO_TARGET_WINDOWS, kWidth,        joseph_gather,
+                             joseph_scatter,   backproject_tile,    filter_rows,   attenuate,
+                             distance_counts,  distance_fill,       distance_roots};

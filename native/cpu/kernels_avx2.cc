@@ -12,6 +12,7 @@
 namespace sino::avx2 {
 constexpr int kWidth = 8;
 #define SINO_TARGET_NAME "avx2"
+#define SINO_TARGET_WINDOWS nullptr
 #include "native/cpu/kernels.inl"
 }  // namespace sino::avx2
 

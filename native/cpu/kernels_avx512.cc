@@ -2,6 +2,10 @@
 #include "native/cpu/kernels.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // in immintrin.h itself, before GCC 13
+
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,bmi,bmi2"))), \
                              apply_to = function)
@@ -13,7 +17,10 @@
 namespace sino::avx512 {
 constexpr int kWidth = 16;
 #define SINO_TARGET_NAME "avx512"
+#define SINO_TARGET_WINDOWS &window_kernels
+extern const WindowKernels window_kernels;
 #include "native/cpu/kernels.inl"
+#include "native/cpu/windows.inl"
 }  // namespace sino::avx512
 
 #if defined(__clang__)

@@ -4,5 +4,6 @@
 namespace sino::baseline {
 constexpr int kWidth = 4;
 #define SINO_TARGET_NAME "baseline"
+#define SINO_TARGET_WINDOWS nullptr
 #include "native/cpu/kernels.inl"
 }  // namespace sino::baseline

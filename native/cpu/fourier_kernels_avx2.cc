@@ -1,0 +1,24 @@
+// fourier_kernels.inl for the instruction set in this file's name; see fourier_kernels.h.
+#include "native/cpu/fourier_kernels.h"
+
+#include <utility>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,bmi,bmi2"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,bmi,bmi2")
+#endif
+
+namespace sino::avx2_fourier {
+constexpr int kWidth = 8;
+#include "native/cpu/fourier_kernels.inl"
+}  // namespace sino::avx2_fourier
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif

@@ -1,0 +1,63 @@
+// Kernels for one slice at a time where registers are wide enough to hold a whole window (AVX-512).
+//
+// The idea. Sixteen neighbouring pixels, and all 256 pixels of a 16 × 16 tile, see at most 32 neighbouring bins of a view: those
+//   lie in two registers, and a two-register permute is the gather. The line from bin k to the next is kept as E[k] + t·D[k],
+//   E[k] = v[k] − k·D[k], so that no fraction is ever taken and k is just the lowest bits of t + 2²³ rounded down.
+// Roofline. Per 16 updates: position (1 fused multiply-add), rounding (1), two permutes, one fused multiply-add, one addition: six
+//   instructions and no memory at all, against two loads and three instructions per slice of the interleaved kernels and
+//   sixteen scalar loads of a plain gather. Fans add two instructions for the second affine form, three for its reciprocal
+//   with one Newton step, and two for the weight.
+// Limits. A view whose bins under the tile do not fit 31, or an arc so coarse that the tile spans more than 0.1 rad, makes the
+//   whole chunk go through the general kernel (kernels.inl).
+#pragma once
+
+#include <cstdint>
+
+#include "native/geometry/geometry.h"
+
+namespace sino {
+
+constexpr int kTile = 16;               // pixels per side of a back-projection tile
+constexpr int64_t kViewsPerChunk = 96;  // their bins stay in L2 while a row of tiles passes; a multiple of 8
+constexpr int64_t kMargin = 34;         // zeros on either side of a row: a window may lie wholly beside it
+
+// The views of a scan as tables in double; arrays are padded to a multiple of 8.
+struct ViewTable {
+  Beam beam;
+  Grid grid;
+  int64_t bins;
+  double centre, pitch, sod;
+  const double *ux, *uy;
+  const double *cosines, *sines;  // arc: of the fan angle of bin k, at [k + kMargin]
+};
+
+// A chunk of views as one tile sees it. With (r, c) counted from the tile's first pixel,
+//   a = a0 + r·ar + c·ac, b = b0 + r·br + c·bc, and t − base = a (parallel), a/b (flat), atan(a/b)/pitch (arc).
+struct ChunkView {
+  float a0[kViewsPerChunk], ar[kViewsPerChunk], ac[kViewsPerChunk];
+  float b0[kViewsPerChunk], br[kViewsPerChunk], bc[kViewsPerChunk];
+  int32_t base[kViewsPerChunk];
+};
+
+struct WindowTile {
+  Beam beam;
+  float inverse_pitch;  // arc
+  int64_t views;        // of this chunk
+  const ChunkView* look;
+  const float* filtered;  // bin 0 of the chunk's first view; kMargin zeros before and after each view's bins
+  int64_t view_stride;    // floats
+  int rows, columns;      // of this tile, ≤ kTile
+  float* image;           // first pixel
+  int64_t image_stride;   // floats from one row to the next
+  bool first;             // overwrite instead of add
+};
+
+struct WindowKernels {
+  // Fills `look` for views [first, first + count) and the tile of rows × columns pixels whose first has its centre at (x, y)
+  // mm. False where a window does not fit.
+  bool (*look_from_tile)(const ViewTable& table, int64_t first, int64_t count, double x, double y, int rows,
+                         int columns, ChunkView& look);
+  void (*backproject_tile)(const WindowTile& tile);
+};
+
+}  // namespace sino
