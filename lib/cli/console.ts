@@ -37,6 +37,18 @@ export class Console {
     else this.#line?.draw(event);
   };
 
+  /** As progress, in words of the command's own. */
+  progressText(text: string, event: Progress): void {
+    if (this.#options.ndjsonProgress) this.progress(event);
+    else this.#line?.drawText(text);
+  }
+
+  /** One line of JSON on stdout, for programs that follow a command. */
+  event(document: object): void {
+    this.#line?.clear();
+    this.#streams.stdout.write(`${JSON.stringify(document)}\n`);
+  }
+
   /** A remark, on stderr. */
   log(text: string): void {
     this.#line?.clear();

@@ -7,7 +7,18 @@ import { Command as Commander, CommanderError, Option } from "commander";
 import type { Command, Run } from "./command.ts";
 import { type CommonOptions, Console, type Streams } from "./console.ts";
 import { exitCodeOf, exitCodes, Interrupted, UsageError } from "./failure.ts";
-import { anyNumber, count, device, fraction, pixelSize, positiveNumber, range, threadCount } from "./options.ts";
+import {
+  anyNumber,
+  byteCount,
+  count,
+  device,
+  fraction,
+  pixelSize,
+  positiveNumber,
+  range,
+  shard,
+  threadCount,
+} from "./options.ts";
 
 const { version } = createRequire(import.meta.url)("sinogram/package.json") as { version: string };
 const filters = ["ram-lak", "shepp-logan", "cosine", "hamming", "hann"];
@@ -103,6 +114,40 @@ function addEvaluate(program: Commander, start: Start): void {
     );
 }
 
+function addBatch(program: Commander, start: Start): void {
+  const batch = program.command("batch").summary("many series or sinograms: resumable, shared by many processes");
+  common(batch.command("run"))
+    .summary("every series or sinogram of a list or a folder")
+    .description(
+      "Runs one task on every CT series (mar) or sinogram file (reconstruct) of job lists (.jsonl) and folders. Results appear " +
+        "whole or not at all; --resume goes on after any interruption; processes that share the output folder share the work.",
+    )
+    .argument("<inputs...>", "job lists, folders or files")
+    .addOption(new Option("--task <name>", "what to do").choices(["reconstruct", "mar"]).makeOptionMandatory())
+    .requiredOption("-o, --output <folder>", "folder of the results")
+    .option("--resume", "leave out what is proven done")
+    .option("--shard <i/n>", "only the i-th of n parts of the list", shard)
+    .option("--workers <n>", "jobs in flight; default 3", count)
+    .option("--memory <size>", "memory of all jobs in flight; default half of what is free", byteCount)
+    .option("--stale <seconds>", "when a silent claim is taken over; default 60", positiveNumber)
+    .option("--ndjson", "events as JSON lines on stdout")
+    .option("--geometry <file>", "reconstruct: geometry JSON of jobs that name none")
+    .addOption(new Option("--filter <name>", "reconstruct: window on the ramp; default ram-lak").choices(filters))
+    .option("--cutoff <fraction>", "reconstruct: highest frequency that passes; default 1", fraction)
+    .option("--hu", "reconstruct: write HU instead of 1/mm")
+    .addOption(new Option("--method <name>", "mar: default nmar").choices(["li", "nmar"]))
+    .option("--metal-hu <HU>", "mar: pixels at or above are metal; default 2500", anyNumber)
+    .option("--minimum-pixels <n>", "mar: smaller groups of metal pixels are noise; default 3", count)
+    .option("--passes <n>", "mar: how often the prior is refined; default 2", count)
+    .addOption(muWater())
+    .action((inputs, options) => start(async () => (await import("./batch.ts")).batchRun(inputs, options), options));
+  common(batch.command("status"))
+    .summary("what an output folder says of its batch")
+    .argument("<output>", "folder of the results")
+    .option("--verify", "read all outputs and compare their digests")
+    .action((output, options) => start(async () => (await import("./batch.ts")).batchShow(output, options), options));
+}
+
 function addDoctor(program: Commander, start: Start): void {
   common(program.command("doctor"))
     .summary("what this machine has, what is missing, what to type")
@@ -133,7 +178,8 @@ function build(streams: Streams, settle: (code: number) => void): Commander {
       "after",
       "\nExit codes: 0 ok, 2 usage, 3 bad input, 4 some items failed, 5 device or model missing, 130 Ctrl-C.",
     );
-  for (const add of [addReconstruct, addProject, addMar, addEvaluate, addDoctor, addDemo]) add(program, start);
+  for (const add of [addReconstruct, addProject, addMar, addEvaluate, addBatch, addDoctor, addDemo])
+    add(program, start);
   return program;
 }
 

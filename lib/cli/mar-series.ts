@@ -7,9 +7,10 @@ import { ioError, writeFileAtomic } from "../core/files.ts";
 import { scanSeries } from "../data/dicom/list.ts";
 import { type CtSeries, readSeries } from "../data/dicom/read.ts";
 import { type DerivedSeries, writeDerivedSeries } from "../data/dicom/write.ts";
+import { derivationOf } from "../mar/derivation.ts";
 import { type CorrectedImages, correctImages } from "../mar/image.ts";
 import { writeReport } from "../report/report.ts";
-import { type Command, jobOptions, quietly, type Run, timed, version } from "./command.ts";
+import { type Command, jobOptions, quietly, type Run, timed } from "./command.ts";
 import { exitCodeOf, exitCodes, type FailureDocument, failureDocument, failureLine } from "./failure.ts";
 import type { MarOptions } from "./mar.ts";
 import { noMetal, thresholds } from "./mar-images.ts";
@@ -114,7 +115,7 @@ async function oneSeries(
       writeDerivedSeries(series, corrected.hu, {
         out: temporary,
         changed: corrected.changed,
-        ...derivationOf(given, corrected),
+        ...derivationOf({ ...given, muWater: corrected.muWater }),
         signal,
         onProgress: run.console.progress,
       }),
@@ -134,7 +135,7 @@ async function oneSeries(
         geometry: corrected.geometry,
         details: {
           seriesUid: derived.seriesUid,
-          ...derivationOf(given, corrected).configuration,
+          ...derivationOf({ ...given, muWater: corrected.muWater }).configuration,
           metalPixels: corrected.metalPixels,
           clippedPixels: derived.clippedPixels,
           note: virtualScanNote,
@@ -174,16 +175,6 @@ async function readChosen(folder: string, seriesUid: string | undefined, run: Ru
       details,
     });
   }
-}
-
-/** The result depends on nothing else, so that a rerun makes the same files. */
-function derivationOf(given: MarOptions, { muWater }: CorrectedImages) {
-  const { method, metalHu = 2500, minimumPixels = 3, passes = 2 } = given;
-  return {
-    description: `MAR ${method.toUpperCase()}`,
-    derivation: `Metal artefact reduction (${method.toUpperCase()}) by sinogram ${version}, image only: virtual fan-beam scan, metal from ${metalHu} HU, mu of water ${muWater} 1/mm.`,
-    configuration: { operation: "mar", version, method, metalHu, minimumPixels, passes, muWater },
-  };
 }
 
 async function report(

@@ -37,3 +37,19 @@ export function range(text: string): [number, number] {
     throw new InvalidArgumentError('Expected two numbers, the smaller first, as in "-160,240".');
   return [low, high];
 }
+
+/** "2/8": the second of eight. */
+export function shard(text: string): { index: number; count: number } {
+  const [, index, count] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];
+  if (index === undefined || count === undefined || index < 1 || index > count)
+    throw new InvalidArgumentError('Expected i/n with i from 1 to n, as in "2/8".');
+  return { index, count };
+}
+
+/** "4G", "512M", or a number of bytes. */
+export function byteCount(text: string): number {
+  const [, number = "", unit = ""] = /^([\d.]+)\s*([KMGT]?)(?:i?B)?$/i.exec(text) ?? [];
+  const bytes = Number(number) * 1024 ** " KMGT".indexOf(unit.toUpperCase() || " ");
+  if (!(bytes >= 1)) throw new InvalidArgumentError('Expected a size, as in "4G" or "512M".');
+  return Math.floor(bytes);
+}

@@ -39,7 +39,10 @@ export class ProgressLine {
       this.#phase = event.phase;
       this.#begun = performance.now();
     }
-    const text = progressText(event, (performance.now() - this.#begun) / 1000);
+    this.drawText(progressText(event, (performance.now() - this.#begun) / 1000));
+  }
+
+  drawText(text: string): void {
     this.#stream.write(`\r\x1b[2K${text.slice(0, (this.#stream.columns ?? 80) - 1)}`);
     this.#shown = true;
   }

@@ -1,0 +1,58 @@
+/** One sinogram file to an image file, image.npy. */
+import { mkdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { sizeOf } from "../core/arrays.ts";
+import { sinoError } from "../core/errors.ts";
+import { ioError } from "../core/files.ts";
+import { parseArraySpec, readArray, writeArray } from "../data/array-files.ts";
+import { toHounsfield } from "../image/hounsfield.ts";
+import { muWater70keV } from "../physics/constants.ts";
+import { fbp } from "../tomography/fbp.ts";
+import type { Geometry } from "../tomography/geometry.ts";
+import { parseGeometry } from "../tomography/geometry-file.ts";
+import type { Work } from "./work.ts";
+
+/** As stored, as float32 where they are not that already, and the images, in bytes: an upper estimate. */
+async function estimate(path: string, { angles, bins, image }: Geometry): Promise<number> {
+  const { size } = await stat(path).catch((error) => {
+    throw ioError("read", path, error);
+  });
+  const slices = Math.max(1, Math.ceil(size / (4 * angles.length * bins)));
+  return 2 * size + slices * sizeOf(image.shape) * 8;
+}
+
+export const reconstructFile: Work = async (job, context) => {
+  const { filter = "ram-lak", cutoff = 1, hu = false, muWater = muWater70keV } = job.options;
+  const { signal, device } = context;
+  const { path } = parseArraySpec(job.input);
+  const geometry = parseGeometry(job.geometry);
+  await context.reserve(await estimate(path, geometry));
+  const { array } = await context.timed("reading", () => readArray(job.input));
+  signal.throwIfAborted();
+  if (array.shape.length < 2 || array.shape.length > 3 || array.data.length === 0)
+    throw sinoError(
+      "ERR_SINO_SHAPE",
+      `Expected a sinogram [view, bin], or a batch of them, in ${path} but found an array of shape [${array.shape.join(", ")}].`,
+    );
+  const images = await context.computing(async () => {
+    const attenuation = await fbp(array, geometry, { filter, cutoff, signal, device });
+    return hu ? toHounsfield(attenuation, muWater, { signal, device }) : attenuation;
+  });
+  await context.commit(async (folder) => {
+    await mkdir(folder);
+    await writeArray(join(folder, "image.npy"), images);
+    return {
+      inputFiles: [path],
+      slices: images.shape.length === 3 ? images.shape[0]! : 1,
+      warnings: [],
+      details: {
+        filter,
+        cutoff,
+        unit: hu ? "HU" : "1/mm",
+        ...(hu ? { muWater } : {}),
+        shape: images.shape,
+        pixelMm: geometry.image.pixelMm,
+      },
+    };
+  });
+};
