@@ -5,7 +5,7 @@ import numpy as np
 
 def ramp(length):
     """The ramp's response from its samples in space (Kak & Slaney, eq. 3.61), bins of 1 mm, as rfft of that length wants it."""
-    k = np.fft.fftfreq(length, 1 / length)
+    k = np.rint(np.fft.fftfreq(length) * length)
     kernel = np.zeros(length)
     kernel[0] = 0.25
     odd = np.abs(k) % 2 == 1
