@@ -5,6 +5,7 @@ import type { OperationOptions } from "../native/job.ts";
 import { fromNative, runJob } from "../native/job.ts";
 import { batchOf, type OutputOptions, output, sinogramShape } from "./batch.ts";
 import { type Geometry, nativeGeometry } from "./geometry.ts";
+import { operationOf, type RouteOptions } from "./route.ts";
 
 export const filters = ["ram-lak", "shepp-logan", "cosine", "hamming", "hann"] as const;
 export type FilterName = (typeof filters)[number];
@@ -20,12 +21,17 @@ export interface FilterOptions extends OperationOptions, OutputOptions {
  * Reconstructs sinograms [views, bins] or [slices, views, bins] (dimensionless line integrals) into images
  * [rows, columns] or [slices, rows, columns] in 1/mm. Full scans, short scans (Parker weights) and uneven or unsorted angles
  * are recognised from the geometry; see `scanOf`. Kak & Slaney 1988, chapter 3.
- * Throws ERR_SINO_SHAPE, ERR_SINO_OUT_OF_RANGE (also for NaN or infinity in the sinogram), ERR_SINO_OUT_OF_MEMORY.
+ * Throws ERR_SINO_SHAPE, ERR_SINO_OUT_OF_RANGE (also for NaN or infinity in the sinogram), ERR_SINO_OUT_OF_MEMORY,
+ * ERR_SINO_UNSUPPORTED (route "fourier" of a fan).
  *
  * @example
  * const image = await fbp(sinogram, geometry, { filter: "hann" });
  */
-export async function fbp(sinograms: ArrayLike, geometry: Geometry, options: FilterOptions = {}): Promise<Volume> {
+export async function fbp(
+  sinograms: ArrayLike,
+  geometry: Geometry,
+  options: FilterOptions & RouteOptions = {},
+): Promise<Volume> {
   const { data, slices, lead } = await batchOf(
     sinograms,
     "sinograms",
@@ -35,7 +41,7 @@ export async function fbp(sinograms: ArrayLike, geometry: Geometry, options: Fil
   );
   const images = output([...lead, ...geometry.image.shape], options.out);
   await runJob(
-    "fbp",
+    operationOf("fbp", geometry, options.route),
     {
       device: options.device ?? "auto",
       geometry: nativeGeometry(geometry),

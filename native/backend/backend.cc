@@ -11,6 +11,8 @@ constexpr Backend kCpu = {
     "cpu",
     cpu::joseph_project,
     cpu::joseph_transpose,
+    cpu::fourier_project,
+    cpu::fourier_transpose,
     cpu::backproject,
     cpu::ramp_filter,
     cpu::rescale,

@@ -9,6 +9,7 @@
 #include "native/ops/backproject.h"
 #include "native/ops/components.h"
 #include "native/ops/distance.h"
+#include "native/ops/fourier.h"
 #include "native/ops/gaussian.h"
 #include "native/ops/interpolate.h"
 #include "native/ops/joseph.h"
@@ -31,6 +32,8 @@ struct Backend {
   const char* name;
   void (*joseph_project)(const Context&, const JosephArgs&);
   void (*joseph_transpose)(const Context&, const JosephArgs&);
+  void (*fourier_project)(const Context&, const FourierArgs&);
+  void (*fourier_transpose)(const Context&, const FourierArgs&);
   void (*backproject)(const Context&, const BackprojectArgs&);
   void (*ramp_filter)(const Context&, const FilterArgs&);
   void (*rescale)(const Context&, const RescaleArgs&);

@@ -4,6 +4,7 @@
 #include "native/ops/backproject.h"
 #include "native/ops/components.h"
 #include "native/ops/distance.h"
+#include "native/ops/fourier.h"
 #include "native/ops/gaussian.h"
 #include "native/ops/interpolate.h"
 #include "native/ops/joseph.h"
@@ -24,6 +25,8 @@ namespace sino::cpu {
 
 void joseph_project(const Context& context, const JosephArgs& args);
 void joseph_transpose(const Context& context, const JosephArgs& args);
+void fourier_project(const Context& context, const FourierArgs& args);
+void fourier_transpose(const Context& context, const FourierArgs& args);
 void backproject(const Context& context, const BackprojectArgs& args);
 void ramp_filter(const Context& context, const FilterArgs& args);
 void rescale(const Context& context, const RescaleArgs& args);

@@ -15,15 +15,14 @@
 
 namespace sino {
 
-constexpr int kFourierPad = 8;
 constexpr int kFourierPoints = 64;  // samples worked on together
 
-struct FftPlan {
-  int length;
+struct FftPlan {  // FourierTransform, in plain pointers
+  int64_t length;
   int passes;
-  int radix[20];
-  const float* twiddles;   // per pass, per k < span/radix: radix − 1 pairs (cos, sin)
-  const int32_t* place;    // [frequency]
+  const int32_t* radix;
+  const float* twiddles;
+  const int32_t* place;
 };
 
 struct FourierGrid {
@@ -34,10 +33,10 @@ struct FourierGrid {
   int64_t size() const { return (cells_x + 2 * kFourierPad) * stride; }
 };
 
-struct FourierTables {
-  const FourierPlan* plan;
+struct FourierTables {  // FourierPlan, in plain pointers
   FftPlan fft_x, fft_y, fft_view;
-  const float *kernel_x, *kernel_y;  // as in FourierPlan
+  int64_t rows, columns, bins, most_samples;
+  const float *column_weights, *row_weights, *sample_weights, *kernel_x, *kernel_y;
 };
 
 struct FourierKernels {
@@ -58,8 +57,8 @@ struct FourierKernels {
   // Samples of `count` ≤ 2·width lines, [line][stride] complex, to their views and back; work 2·length·width floats.
   void (*views_forward)(const FourierTables&, const FourierLine* lines, int count, const float* samples, int64_t stride,
                         float* sinogram, float* work);
-  void (*views_backward)(const FourierTables&, const FourierLine* lines, int count, const float* sinogram, float* samples,
-                         int64_t stride, float* work);
+  void (*views_backward)(const FourierTables&, const FourierLine* lines, int count, const float* sinogram,
+                         float* samples, int64_t stride, float* work);
 };
 
 const FourierKernels& fourier_kernels();

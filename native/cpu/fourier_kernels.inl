@@ -184,17 +184,16 @@ SINO_INLINE int64_t wrapped_place(int64_t i, int64_t n, int64_t period) {
 
 static void columns_forward(const FourierTables& tables, const float* image, int64_t block, float* middle,
                             float* work) {
-  const FourierPlan& plan = *tables.plan;
   const FftPlan& plan_y = tables.fft_y;
-  const int64_t n = plan_y.length, rows = plan.rows, columns = plan.columns, x0 = block * 2 * W;
+  const int64_t n = plan_y.length, rows = tables.rows, columns = tables.columns, x0 = block * 2 * W;
   const int64_t count_a = columns - x0, count_b = columns - x0 - W;
   float *re = work, *im = work + n * W;
-  const Vec weight_a = get_some(plan.column_weights.data() + x0, count_a);
-  const Vec weight_b = get_some(plan.column_weights.data() + x0 + W, count_b);
+  const Vec weight_a = get_some(tables.column_weights + x0, count_a);
+  const Vec weight_b = get_some(tables.column_weights + x0 + W, count_b);
   for (int64_t r = 0; r < rows; r++) {
     const int64_t place = wrapped_place(r, rows, n) * W;
     const float* p = image + r * columns + x0;
-    const float weight = plan.row_weights[r];
+    const float weight = tables.row_weights[r];
     put(re + place, get_some(p, count_a) * (weight * weight_a));
     put(im + place, get_some(p + W, count_b) * (weight * weight_b));
   }
@@ -218,9 +217,8 @@ static void columns_forward(const FourierTables& tables, const float* image, int
 
 static void columns_backward(const FourierTables& tables, const float* middle, int64_t block, float* image,
                              float* work) {
-  const FourierPlan& plan = *tables.plan;
   const FftPlan& plan_y = tables.fft_y;
-  const int64_t n = plan_y.length, rows = plan.rows, columns = plan.columns, x0 = block * 2 * W;
+  const int64_t n = plan_y.length, rows = tables.rows, columns = tables.columns, x0 = block * 2 * W;
   const int64_t count_a = columns - x0, count_b = columns - x0 - W;
   float *re = work, *im = work + n * W;
   const int64_t half = n / 2 + 1;
@@ -244,12 +242,12 @@ static void columns_backward(const FourierTables& tables, const float* middle, i
     }
   }
   fft(plan_y, im, re);
-  const Vec weight_a = get_some(plan.column_weights.data() + x0, count_a);
-  const Vec weight_b = get_some(plan.column_weights.data() + x0 + W, count_b);
+  const Vec weight_a = get_some(tables.column_weights + x0, count_a);
+  const Vec weight_b = get_some(tables.column_weights + x0 + W, count_b);
   for (int64_t r = 0; r < rows; r++) {
     const int64_t place = plan_y.place[wrapped_place(r, rows, n)] * W;
     float* p = image + r * columns + x0;
-    const float weight = plan.row_weights[r];
+    const float weight = tables.row_weights[r];
     put_some(p, get(re + place) * (weight * weight_a), count_a);
     if (count_b > 0) put_some(p + W, get(im + place) * (weight * weight_b), count_b);
   }
@@ -259,7 +257,7 @@ static void columns_backward(const FourierTables& tables, const float* middle, i
 static void rows_forward(const FourierTables& tables, const float* middle, int64_t block, const FourierGrid& grid,
                          float* work) {
   const FftPlan& plan_x = tables.fft_x;
-  const int64_t n = plan_x.length, columns = tables.plan->columns;
+  const int64_t n = plan_x.length, columns = tables.columns;
   float *re = work, *im = work + n * W;
   const float* record = middle + block * columns * 2 * W;
   for (int64_t c = 0; c < columns; c++, record += 2 * W) {
@@ -278,7 +276,7 @@ static void rows_forward(const FourierTables& tables, const float* middle, int64
 static void rows_backward(const FourierTables& tables, const FourierGrid& grid, int64_t block, float* middle,
                           float* work) {
   const FftPlan& plan_x = tables.fft_x;
-  const int64_t n = plan_x.length, columns = tables.plan->columns;
+  const int64_t n = plan_x.length, columns = tables.columns;
   float *re = work, *im = work + n * W;
   const float* cell = grid.data + kFourierPad * grid.stride + 2 * (kFourierPad + block * W);
   for (int64_t x = 0; x < n; x++, cell += grid.stride) {
@@ -340,11 +338,17 @@ SINO_INLINE Vec weights_y(const KernelY& kernel, int part, float fraction) {
   return w;
 }
 
+// Sums of the even and of the odd lanes.
 template <int N>
-SINO_INLINE V<N / 2> folded(V<N> v) {
-  V<N / 2> half[2];
-  __builtin_memcpy(half, &v, sizeof v);
-  return half[0] + half[1];
+SINO_INLINE void add_up(V<N> v, float* complex) {
+  if constexpr (N > 4) {
+    V<N / 2> half[2];
+    __builtin_memcpy(half, &v, sizeof v);
+    add_up<N / 2>(half[0] + half[1], complex);
+  } else {
+    complex[0] = v[0] + v[2];
+    complex[1] = v[1] + v[3];
+  }
 }
 
 static void gather(const FourierTables& tables, const FourierGrid& grid, const FourierLine& line, float* samples) {
@@ -360,15 +364,7 @@ static void gather(const FourierTables& tables, const FourierGrid& grid, const F
         for (int part = 0; part < kParts; part++) sum[part] += cells.weights_x[i][r] * get(p + part * W);
       Vec total = sum[0] * weights_y(kernel, 0, cells.fraction_y[i]);
       for (int part = 1; part < kParts; part++) total += sum[part] * weights_y(kernel, part, cells.fraction_y[i]);
-      V<4> four;
-      if constexpr (W == 16)
-        four = folded<8>(folded<16>(total));
-      else if constexpr (W == 8)
-        four = folded<8>(total);
-      else
-        four = total;
-      samples[2 * (first + i)] = four[0] + four[2];
-      samples[2 * (first + i) + 1] = four[1] + four[3];
+      add_up<W>(total, samples + 2 * (first + i));
     }
   }
 }
@@ -437,16 +433,15 @@ SINO_INLINE Pair next_rotors(Rotors& rotors, int l) {
 
 static void views_forward(const FourierTables& tables, const FourierLine* lines, int count, const float* samples,
                           int64_t stride, float* sinogram, float* work) {
-  const FourierPlan& plan = *tables.plan;
   const FftPlan& plan_view = tables.fft_view;
   const int64_t n = plan_view.length;
   float *re = work, *im = work + n * W;
   __builtin_memset(work, 0, sizeof(float) * 2 * n * W);
   Rotors rotors;
   start_rotors(lines, count, rotors);
-  for (int64_t j0 = 0; j0 < plan.most_samples; j0 += W) {
+  for (int64_t j0 = 0; j0 < tables.most_samples; j0 += W) {
     Vec r[2][W], i[2][W];
-    const Vec weights = get_some(plan.sample_weights.data() + j0, plan.most_samples - j0);
+    const Vec weights = get_some(tables.sample_weights + j0, tables.most_samples - j0);
     for (int l = 0; l < 2 * W; l++) {
       Vec& x = r[l / W][l % W];
       Vec& y = i[l / W][l % W];
@@ -460,7 +455,7 @@ static void views_forward(const FourierTables& tables, const FourierLine* lines,
       if (lines[l].mirrored) y = -y;
     }
     transpose(r[0]), transpose(r[1]), transpose(i[0]), transpose(i[1]);
-    for (int t = 0; t < W && j0 + t < plan.most_samples; t++) {
+    for (int t = 0; t < W && j0 + t < tables.most_samples; t++) {
       const int64_t up = (j0 + t) % n, down = up ? n - up : 0;
       put(re + up * W, get(re + up * W) + (r[0][t] - i[1][t]));
       put(im + up * W, get(im + up * W) + (i[0][t] + r[1][t]));
@@ -469,39 +464,38 @@ static void views_forward(const FourierTables& tables, const FourierLine* lines,
     }
   }
   fft(plan_view, im, re);
-  for (int64_t k0 = 0; k0 < plan.bins; k0 += W) {
+  for (int64_t k0 = 0; k0 < tables.bins; k0 += W) {
     Vec parts[2][W];
     for (int t = 0; t < W; t++) {
-      const int64_t place = plan_view.place[k0 + t < plan.bins ? k0 + t : 0] * W;
+      const int64_t place = plan_view.place[k0 + t < tables.bins ? k0 + t : 0] * W;
       parts[0][t] = get(re + place), parts[1][t] = get(im + place);
     }
     transpose(parts[0]), transpose(parts[1]);
     for (int l = 0; l < count; l++)
-      put_some(sinogram + lines[l].view * plan.bins + k0, parts[l / W][l % W], plan.bins - k0);
+      put_some(sinogram + lines[l].view * tables.bins + k0, parts[l / W][l % W], tables.bins - k0);
   }
 }
 
 static void views_backward(const FourierTables& tables, const FourierLine* lines, int count, const float* sinogram,
                            float* samples, int64_t stride, float* work) {
-  const FourierPlan& plan = *tables.plan;
   const FftPlan& plan_view = tables.fft_view;
   const int64_t n = plan_view.length;
   float *re = work, *im = work + n * W;
   for (int64_t k0 = 0; k0 < n; k0 += W) {
     Vec parts[2][W];
     for (int l = 0; l < 2 * W; l++)
-      parts[l / W][l % W] = l < count && k0 < plan.bins
-                                ? get_some(sinogram + lines[l].view * plan.bins + k0, plan.bins - k0)
+      parts[l / W][l % W] = l < count && k0 < tables.bins
+                                ? get_some(sinogram + lines[l].view * tables.bins + k0, tables.bins - k0)
                                 : Vec{};
-    if (k0 < plan.bins) transpose(parts[0]), transpose(parts[1]);
+    if (k0 < tables.bins) transpose(parts[0]), transpose(parts[1]);
     for (int t = 0; t < W && k0 + t < n; t++) put(re + (k0 + t) * W, parts[0][t]), put(im + (k0 + t) * W, parts[1][t]);
   }
   fft(plan_view, re, im);
   Rotors rotors;
   start_rotors(lines, count, rotors);
-  for (int64_t j0 = 0; j0 < plan.most_samples; j0 += W) {
+  for (int64_t j0 = 0; j0 < tables.most_samples; j0 += W) {
     Vec r[2][W], i[2][W];
-    const Vec weights = get_some(plan.sample_weights.data() + j0, plan.most_samples - j0);
+    const Vec weights = get_some(tables.sample_weights + j0, tables.most_samples - j0);
     for (int t = 0; t < W; t++) {
       const int64_t up = (j0 + t) % n, down = up ? n - up : 0;
       const int64_t a = plan_view.place[up] * W, b = plan_view.place[down] * W;
@@ -518,5 +512,5 @@ static void views_backward(const FourierTables& tables, const FourierLine* lines
 }
 
 extern const FourierKernels kernels;
-const FourierKernels kernels = {kWidth,        columns_forward, columns_backward, rows_forward, rows_backward,
-                                gather,        spread,          views_forward,    views_backward};
+const FourierKernels kernels = {kWidth, columns_forward, columns_backward, rows_forward,  rows_backward,
+                                gather, spread,          views_forward,    views_backward};
