@@ -9,7 +9,8 @@
  *     …  --peers                the Python side alone (npm run bench:python)
  *     …  --seconds 20           of measuring per row                          --limit 20   longest call of a peer, s
  *
- * Afterwards, `node --import tsx bench/compare/report.ts [PATH]` draws the charts and refreshes docs/performance.md.
+ * At the end (or by `node --import tsx bench/compare/report.ts [PATH]`) charts are drawn beside the file, and docs/performance.md takes
+ * its tables from it where it lies in bench/results. Nothing is asserted.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,6 +20,7 @@ import { type Case, cases } from "./cases.ts";
 import { Contender } from "./contender.ts";
 import { Inputs } from "./inputs.ts";
 import { load, machine, machineName, revision } from "./machine.ts";
+import { report } from "./report.ts";
 import { keyOf, putRow, type Results, type Row, readResults } from "./results.ts";
 import { type Effort, type Entry, measure, Predictions } from "./turns.ts";
 
@@ -132,5 +134,6 @@ else {
   process.on("exit", () => rmSync(inputs.folder, { recursive: true, force: true }));
   const results = readResults(path, here);
   for (const threads of options.threads.split(",").map(Number)) await compare(threads, results, inputs);
+  report(path);
   console.log(`\n${path}`);
 }
