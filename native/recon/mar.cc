@@ -122,8 +122,10 @@ void reduce_metal_in_images(const Context& context, const Backend& backend, cons
     const float* hu = args.images + s * pixels;
     const uint8_t* support = args.support + s * pixels;
     float* output = args.corrected + s * pixels;
-    // HU → µ; padding below −1000 HU is air
+    // HU → µ; padding below −1000 HU is air; metal becomes water
     backend.combine(context, {count * pixels, {hu}, {mu / 1000}, mu, 0, kInfinity, attenuation.data()});
+    backend.select(
+        context, {count * pixels, support, nullptr, attenuation.data(), static_cast<float>(mu), 0, attenuation.data()});
     backend.joseph_project(context, {g, count, attenuation.data(), measured.data()});
     metal_trace(context, backend, g, count, support, trace.data());
     const Batch batch = {context,         backend,      g,       args.plan,         args.options, count,
@@ -132,6 +134,11 @@ void reduce_metal_in_images(const Context& context, const Backend& backend, cons
     batch.run(corrected.data(), result.data(), &full_views);
     // only the change, so that air and padding below −1000 HU stay what they were
     batch.combine(count * pixels, {hu, result.data(), attenuation.data()}, {1, 1000 / mu, -1000 / mu}, output);
+    // in the support the change starts from water: its rim gets brighter where the correction says so, never darker
+    backend.combine(context,
+                    {count * pixels, {result.data(), hu}, {1000 / mu, -1}, -1000, 0, kInfinity, result.data()});
+    batch.combine(count * pixels, {hu, result.data()}, {1, 1}, result.data());
+    backend.select(context, {count * pixels, support, result.data(), output, 0, 0, output});
     backend.select(context, {count * pixels, args.metal + s * pixels, hu, output, 0, 0, output});
   }
 }

@@ -8,7 +8,10 @@
 //   tomography", Med. Phys. 37, 2010). The first prior comes from the LI image, each further pass takes it from the
 //   pass before.
 // Image-only input. There is no measured sinogram, so the clinical image is projected through a virtual scan and only the
-//   change is applied: image' = image + FBP(S' − S). What the method leaves alone keeps its sharpness and its values.
+//   change is applied: image' = image + FBP(S' − S). What the method leaves alone keeps its sharpness and its values. The
+//   metal is replaced by water before the projection: its own contribution to the image is known there, unlike in a measured
+//   sinogram, so only the artefacts are left to interpolate. With the metal still in S, the interpolation would take it out of
+//   the image together with whatever is dense beside it: black rims around fillings and clips, and holes in a port.
 //
 // Outside the trace sinograms stay bit for bit what they were. Metal is not put back into images made from sinograms; the
 // image-only form puts it back.
