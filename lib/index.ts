@@ -1,4 +1,5 @@
 /** Computed tomography for Node.js. docs/conventions.md has units, axes and geometry; docs/troubleshooting.md the error codes. */
+export * from "./batch/index.ts";
 export { type ArrayLike, type TypedArray, type Volume, volume } from "./core/arrays.ts";
 export { type CodedError, type ErrorCode, errorCodes, isCodedError, SinogramError } from "./core/errors.ts";
 export {

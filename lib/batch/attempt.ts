@@ -13,8 +13,8 @@ import type { JobFailure, PlannedJob } from "./job.ts";
 import type { Lane, LaneResult } from "./lane.ts";
 import { seriesLog } from "./layout.ts";
 import { thisProcess } from "./machine.ts";
-import { hasOutputs, readDone, readFailed, writeFailed } from "./result.ts";
-import { clearStages } from "./stage.ts";
+import { failedText, hasOutputs, readDone, readFailed } from "./result.ts";
+import { clearStages, putFailed } from "./stage.ts";
 
 export type Outcome =
   | ({ kind: "done" } & LaneResult)
@@ -105,7 +105,7 @@ async function perform(job: PlannedJob, lane: Lane, claim: Claim, context: Attem
     if ((error as { isLost?: boolean }).isLost) return { kind: "contested" };
     const failure = failureOf(error);
     if (endsBatch(failure)) throw error;
-    await writeFailed(job, failure);
+    await putFailed(job.target, claim.token, failedText(job, failure));
     return { kind: "failed", failure };
   }
 }

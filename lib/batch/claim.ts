@@ -139,9 +139,14 @@ export class Claims {
     this.#timer = setInterval(beat, Math.max(20, this.#staleMs / 6)).unref();
   }
 
+  /** Shows no sign of life any more. */
+  pause(): void {
+    clearInterval(this.#timer);
+  }
+
   /** Gives back everything that is still held. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.pause();
     for (const id of [...this.#held.keys()]) await this.release(id);
   }
 

@@ -1,11 +1,12 @@
 /** batch.json: the list of the latest run, by which `batch status` knows what should be there. */
-import { readFile } from "node:fs/promises";
+import { readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { sinoError } from "../core/errors.ts";
 import { ioError, writeFileAtomic } from "../core/files.ts";
 import { sha256 } from "./digest.ts";
 import type { PlannedJob, Task } from "./job.ts";
-import { manifestPath } from "./layout.ts";
+import { logsFolder, manifestPath } from "./layout.ts";
 import { version } from "./result.ts";
 
 export interface ManifestJob {
@@ -38,7 +39,12 @@ export async function manifestText(task: Task, jobs: readonly PlannedJob[]): Pro
 
 export async function writeManifest(out: string, text: string): Promise<void> {
   const earlier = await readFile(manifestPath(out), "utf8").catch(() => undefined);
-  if (earlier !== text) await writeFileAtomic(manifestPath(out), text);
+  if (earlier === text) return;
+  const made = join(logsFolder(out), "batch.json"); // in logs/, where a process that dies may leave it
+  await writeFileAtomic(made, text);
+  await rename(made, manifestPath(out)).catch((error) => {
+    throw ioError("write", manifestPath(out), error);
+  });
 }
 
 /** Throws ERR_SINO_IO, or ERR_SINO_IO_FORMAT where no batch has been run there. */

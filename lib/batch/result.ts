@@ -3,7 +3,7 @@
 import { readdir, readFile, rename, rm, rmdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
-import { ioError, writeFileAtomic } from "../core/files.ts";
+import { ioError } from "../core/files.ts";
 import { fileDigest } from "./digest.ts";
 import type { JobFailure, PlannedJob } from "./job.ts";
 import { donePath, failedPath, redoPath } from "./layout.ts";
@@ -92,12 +92,10 @@ export async function changedOutputs(target: string, { outputs }: DoneRecord, si
   return changed;
 }
 
-/** Throws ERR_SINO_IO. Leaves folders alone that hold something else. */
-export async function writeFailed(job: PlannedJob, { code, message }: JobFailure): Promise<void> {
-  const { task, id, input, configHash, target } = job;
-  if (!(await isOurs(target))) return;
+/** The text of failed.json. */
+export function failedText({ task, id, input, configHash }: PlannedJob, { code, message }: JobFailure): string {
   const record: FailedRecord = { software: "sinogram", version, task, id, input, configHash, code, message };
-  await writeFileAtomic(failedPath(target), `${JSON.stringify(record, null, 2)}\n`);
+  return `${JSON.stringify(record, null, 2)}\n`;
 }
 
 /** Before a job is tried again: its failure is history. */

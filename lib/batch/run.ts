@@ -23,7 +23,7 @@ import { thisProcess } from "./machine.ts";
 import { manifestText } from "./manifest.ts";
 import { planJobs, type Shard, shardOf } from "./plan.ts";
 import { leadOrJoin } from "./prepare.ts";
-import { removeStaging, stagedTargets } from "./stage.ts";
+import { clearStages, removeStaging, stagedTargets } from "./stage.ts";
 
 export interface BatchOptions {
   task: Task;
@@ -123,6 +123,7 @@ export async function runBatch(options: BatchOptions): Promise<BatchReport> {
       onError: (error) => ending.abort(error),
     });
     signal.throwIfAborted();
+    await clearLeftovers(jobs, claims);
     emit({ event: "progress", ...tally.progress() });
     if (lead) await claims.release(lead);
     const { done, skipped, slices, seconds, failed } = tally;
@@ -196,6 +197,16 @@ async function findLeftovers(jobs: readonly PlannedJob[]): Promise<Map<string, S
   const found = new Map<string, Set<string>>();
   for (const folder of folders) found.set(folder, await stagedTargets(folder));
   return found;
+}
+
+/** What processes that died meanwhile have left of jobs that are settled. */
+async function clearLeftovers(jobs: readonly PlannedJob[], claims: Claims): Promise<void> {
+  const leftovers = await findLeftovers(jobs);
+  for (const { id, target } of jobs) {
+    if (!leftovers.get(stagingFolder(target))?.has(nameOf(target)) || !(await claims.take(id))) continue;
+    await clearStages(target);
+    await claims.release(id);
+  }
 }
 
 function settle(job: PlannedJob, outcome: Outcome, tally: Tally, emit: (event: BatchEvent) => void): void {

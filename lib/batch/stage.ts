@@ -1,9 +1,9 @@
 /** Results appear whole or not at all: made in a folder beside their target, synced, and put in place by one rename. */
-import { open, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { sinoError } from "../core/errors.ts";
-import { ioError, makeFolder } from "../core/files.ts";
-import { stageOf, stagingFolder } from "./layout.ts";
+import { ioError, makeFolder, writeFileAtomic } from "../core/files.ts";
+import { failedPath, stageOf, stagingFolder } from "./layout.ts";
 import { isOurs } from "./result.ts";
 
 /** So that names survive a crash too; some systems cannot sync folders, which is no failure. */
@@ -42,6 +42,23 @@ export async function withStage<T>(
     const { details, cause } = error as { details?: { path?: string }; cause?: unknown };
     const isInside = cause !== undefined && details?.path?.includes(basename(stage));
     throw ioError("write", target, isInside ? cause : error); // the sentence names what was asked for
+  } finally {
+    await rm(stage, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+/** Puts failed.json at `target`, beside an older result where there is one; folders that hold something else are left alone. */
+export async function putFailed(target: string, token: string, text: string): Promise<void> {
+  if (!(await isOurs(target))) return;
+  const stage = stageOf(target, token);
+  const folder = join(stage, "result");
+  try {
+    await writeFileAtomic(failedPath(folder), text);
+    await mkdir(target).catch(() => undefined);
+    await rename(failedPath(folder), failedPath(target));
+    await syncFolder(target);
+  } catch (error) {
+    throw ioError("write", failedPath(target), error);
   } finally {
     await rm(stage, { recursive: true, force: true }).catch(() => undefined);
   }
