@@ -183,7 +183,9 @@ test("from images alone: a dense body around metal stays, without a dark rim", a
   for (const method of ["li", "nmar"] as const) {
     const { hu: after } = await correctImages(hu, { pixelMm: 1, method });
     const lost = (inner: number, outer: number) => {
-      const ring = [...hu.data.keys()].filter((i) => hu.data[i] === 1500 && from(i, 40) >= inner && from(i, 40) < outer);
+      const ring = [...hu.data.keys()].filter(
+        (i) => hu.data[i] === 1500 && from(i, 40) >= inner && from(i, 40) < outer,
+      );
       return ring.reduce((sum, i) => sum + 1500 - after.data[i]!, 0) / ring.length;
     };
     // with the metal in the virtual sinogram: 800 to 1200 HU of the rim, a quarter of the body
