@@ -304,7 +304,8 @@ SINO_INLINE void find_cells(const FourierTables& tables, const FourierGrid& grid
                             int32_t first, int count, Cells& cells) {
   const double low_x = grid.cells_x / 2 + kFourierPad - kFourierSpan / 2.0, low_y = kFourierPad - kFourierSpan / 2.0;
   for (int i = 0; i < count; i++) {  // fourier_place, here because shared inline functions may not be
-    const double x = (first + i) * line.step_x + low_x, y = (first + i) * line.step_y + low_y;
+    const int32_t j = first + i < line.samples ? first + i : line.samples - 1;
+    const double x = j * line.step_x + low_x, y = j * line.step_y + low_y;
     const int32_t cell_x = static_cast<int32_t>(x) + 1, cell_y = static_cast<int32_t>(y) + 1;
     cells.x[i] = cell_x, cells.y[i] = cell_y;
     cells.fraction_x[i] = static_cast<float>(cell_x - x), cells.fraction_y[i] = static_cast<float>(cell_y - y);
@@ -338,33 +339,39 @@ SINO_INLINE Vec weights_y(const KernelY& kernel, int part, float fraction) {
   return w;
 }
 
-// Sums of the even and of the odd lanes.
-template <int N>
-SINO_INLINE void add_up(V<N> v, float* complex) {
-  if constexpr (N > 4) {
-    V<N / 2> half[2];
-    __builtin_memcpy(half, &v, sizeof v);
-    add_up<N / 2>(half[0] + half[1], complex);
-  } else {
-    complex[0] = v[0] + v[2];
-    complex[1] = v[1] + v[3];
-  }
+// Complex neighbours added: a0+a1, a2+a3, …, b0+b1, ….
+template <int... i>
+SINO_INLINE Vec added(Vec a, Vec b, std::integer_sequence<int, i...>) {
+  return SINO_SHUFFLE(a, b, (i / 2 * 4 + i % 2)...) + SINO_SHUFFLE(a, b, (i / 2 * 4 + i % 2 + 2)...);
 }
 
 static void gather(const FourierTables& tables, const FourierGrid& grid, const FourierLine& line, float* samples) {
+  constexpr int kGroup = W / 2;  // samples whose sums fill one register
   const KernelY kernel = kernel_y_of(tables);
+  const float* data = grid.data;
+  const int64_t stride = grid.stride;
   Cells cells;
   for (int32_t first = 0; first < line.samples; first += kFourierPoints) {
     const int count = line.samples - first < kFourierPoints ? line.samples - first : kFourierPoints;
-    find_cells(tables, grid, line, first, count, cells);
-    for (int i = 0; i < count; i++) {
-      const float* p = grid.data + cells.x[i] * grid.stride + 2 * cells.y[i];
-      Vec sum[kParts] = {};
-      for (int r = 0; r < kFourierSpan; r++, p += grid.stride)
-        for (int part = 0; part < kParts; part++) sum[part] += cells.weights_x[i][r] * get(p + part * W);
-      Vec total = sum[0] * weights_y(kernel, 0, cells.fraction_y[i]);
-      for (int part = 1; part < kParts; part++) total += sum[part] * weights_y(kernel, part, cells.fraction_y[i]);
-      add_up<W>(total, samples + 2 * (first + i));
+    find_cells(tables, grid, line, first, (count + kGroup - 1) / kGroup * kGroup, cells);
+    for (int group = 0; group < count; group += kGroup) {
+      Vec total[kGroup];
+      for (int g = 0; g < kGroup; g++) {
+        const int i = group + g;
+        const float *p = data + cells.x[i] * stride + 2 * cells.y[i], *w = cells.weights_x[i];
+        Vec sum[kParts];
+        for (int part = 0; part < kParts; part++) {
+          Vec even = w[0] * get(p + part * W), odd = w[1] * get(p + stride + part * W);
+          for (int r = 2; r < kFourierSpan; r += 2) even += w[r] * get(p + r * stride + part * W);
+          for (int r = 3; r < kFourierSpan; r += 2) odd += w[r] * get(p + r * stride + part * W);
+          sum[part] = even + odd;
+        }
+        total[g] = sum[0] * weights_y(kernel, 0, cells.fraction_y[i]);
+        for (int part = 1; part < kParts; part++) total[g] += sum[part] * weights_y(kernel, part, cells.fraction_y[i]);
+      }
+      for (int n = kGroup; n > 1; n /= 2)
+        for (int g = 0; g < n / 2; g++) total[g] = added(total[2 * g], total[2 * g + 1], AllLanes());
+      put(samples + 2 * (first + group), total[0]);
     }
   }
 }
@@ -377,27 +384,28 @@ static void spread(const FourierTables& tables, const FourierGrid& grid, const F
   constexpr int kWindow = (kFourierSpan + kCells - 1 + kCells - 1) / kCells;  // registers that a sample touches
   constexpr int kShifted = W + (kWindow * W > 16 ? kWindow * W : 16);
   const KernelY kernel = kernel_y_of(tables);
+  float* data = grid.data;
+  const int64_t stride = grid.stride;
   Cells cells;
   alignas(64) float shifted[kFourierPoints][kShifted];
-  __builtin_memset(shifted, 0, sizeof shifted);
   for (int32_t first = begin; first < end; first += kFourierPoints) {
     const int count = end - first < kFourierPoints ? end - first : kFourierPoints;
     find_cells(tables, grid, line, first, count, cells);
     for (int i = 0; i < count; i++) {
-      double both;
+      int64_t both;
       __builtin_memcpy(&both, samples + 2 * (first + i), 8);
-      typedef double D __attribute__((vector_size(W * 4)));
-      D value;
-      for (int k = 0; k < W / 2; k++) value[k] = both;
+      typedef int64_t Both __attribute__((vector_size(W * 4)));
+      const Both value = Both{} + both;
+      put(shifted[i], Vec{}), put(shifted[i] + kShifted - W, Vec{});
       for (int part = 0; part < kParts; part++)
         put(shifted[i] + W + part * W, (Vec)value * weights_y(kernel, part, cells.fraction_y[i]));
     }
     for (int i = 0; i < count; i++) {
       const int shift = cells.y[i] % kCells;
-      float* p = grid.data + cells.x[i] * grid.stride + 2 * (cells.y[i] - shift);
+      float* p = data + cells.x[i] * stride + 2 * (cells.y[i] - shift);
       Vec value[kWindow];
       for (int k = 0; k < kWindow; k++) value[k] = get(shifted[i] + W - 2 * shift + k * W);
-      for (int r = 0; r < kFourierSpan; r++, p += grid.stride)
+      for (int r = 0; r < kFourierSpan; r++, p += stride)
         for (int k = 0; k < kWindow; k++) put(p + k * W, get(p + k * W) + cells.weights_x[i][r] * value[k]);
     }
   }
