@@ -6,7 +6,7 @@ import { flatFanScan, parallelScan, type Scan, updatesOf } from "./scans.ts";
 
 export interface Peer {
   name: string;
-  /** A file of bench/python/peers, and its operation. */
+  /** A file of bench/python/peers and its operation, or "ours" and "operation:route". */
   module: string;
   operation: string;
   /** Largest relative L2 distance to our result; a peer beyond it is not timed. */
@@ -54,16 +54,34 @@ const finufft = (operation: string): Peer => ({
   region: operation === "project" ? "all" : "disc",
 });
 
+/** Our own second route: held to the direct one as everybody else is. */
+const fourier = (operation: string): Peer => ({
+  ...finufft(operation),
+  name: "sinogram, Fourier",
+  module: "ours",
+  operation: `${operation}:fourier`,
+});
+
 /** Peers by operation, for a detector that sees the whole square. */
 const widePeers: Record<string, readonly Peer[]> = {
-  project: [astra("linear", "project", joseph), astra("line", "project", sameOperator), finufft("project")],
-  transpose: [astra("linear", "transpose", joseph), astra("line", "transpose", otherBackprojector)],
+  project: [
+    astra("linear", "project", joseph),
+    astra("line", "project", sameOperator),
+    finufft("project"),
+    fourier("project"),
+  ],
+  transpose: [
+    astra("linear", "transpose", joseph),
+    astra("line", "transpose", otherBackprojector),
+    fourier("transpose"),
+  ],
   backproject: [finufft("backproject"), astra("strip", "transpose", sameOperator)],
   fbp: [
     astra("linear", "fbp", otherBackprojector),
     astra("line", "fbp", otherBackprojector),
     astra("strip", "fbp", otherBackprojector),
     finufft("fbp"),
+    fourier("fbp"),
   ],
 };
 
@@ -191,7 +209,7 @@ function growthCases(): Case[] {
       cases.push({
         ...onScan(`growth-${kind}-${at}`, `growth of ${operation} with ${kind}`, operation, scan, slices),
         large,
-        peers: [fewViews ? { ...linear, bound: 0.2 } : linear, finufft(operation)],
+        peers: [fewViews ? { ...linear, bound: 0.2 } : linear, finufft(operation), fourier(operation)],
       });
     }
   };

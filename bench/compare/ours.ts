@@ -7,18 +7,20 @@ import { distanceTransform } from "../../lib/image/distance.ts";
 import { addon } from "../../lib/native/addon.ts";
 import { backproject, fbp } from "../../lib/tomography/fbp.ts";
 import { project, projectTranspose } from "../../lib/tomography/project.ts";
+import type { Route } from "../../lib/tomography/route.ts";
 import type { CaseData, Request, Timing } from "./protocol.ts";
 import { geometryOf, type Scan } from "./scans.ts";
 
 type Call = () => Promise<Volume>;
-type Prepare = (data: CaseData, input: Volume) => Promise<Call>;
+type Prepare = (data: CaseData, input: Volume, route: string) => Promise<Call>;
 
 /** Operations on a scan write into one output again and again, as a service would. */
 function onScan(operation: typeof fbp): Prepare {
-  return async (data, input) => {
+  return async (data, input, route) => {
     const geometry = geometryOf(data as Scan);
-    const out = await operation(input, geometry);
-    return () => operation(input, geometry, { out });
+    const options = route === "direct" ? {} : { route: route as Route };
+    const out = await operation(input, geometry, options);
+    return () => operation(input, geometry, { ...options, out });
   };
 }
 
@@ -45,10 +47,11 @@ const whole = 2 ** 25;
 const calls = new Map<string, Call>();
 
 async function prepare(request: Request & { do: "prepare" }): Promise<object> {
-  const operation = operations[request.operation];
+  const [name = "", route = "direct"] = request.operation.split(":"); // "fbp" or "fbp:fourier"
+  const operation = operations[name];
   if (!operation) throw new Error(`sinogram has no operation ${request.operation} here`);
   const input = request.input ? (await readNpy(request.input)).array : volume(new Float32Array(0), [0]);
-  calls.set(request.operation, await operation(request.case, input as Volume));
+  calls.set(request.operation, await operation(request.case, input as Volume, route));
   return {};
 }
 
