@@ -37,7 +37,7 @@ export interface Case {
 // a mirrored axis, a lost factor or a missing slice are 1e-2 and more.
 const joseph = 2e-4; // the same method: what remains is float32 and the last bin
 const sameOperator = 2e-3;
-const otherBackprojector = 3e-2; // ray-driven back-projection inside FBP has a pattern of its own
+const otherBackprojector = 3e-2; // every ray-driven back-projection has a pattern of its own, which FBP keeps
 const exact = 1e-5;
 
 const astra = (kind: string, operation: string, bound: number): Peer => ({

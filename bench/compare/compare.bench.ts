@@ -130,7 +130,11 @@ async function compare(threads: number, results: Results, inputs: Inputs): Promi
 if (options.list) for (const item of chosen) console.log(item.id);
 else {
   const inputs = new Inputs(mkdtempSync(join(tmpdir(), "sinogram-compare-")));
-  process.once("SIGINT", () => process.exit(130)); // rows so far are in the file
+  for (const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)
+    process.once(signal, () => process.exit(code)); // rows so far are in the file
   process.on("exit", () => rmSync(inputs.folder, { recursive: true, force: true }));
   const results = readResults(path, here);
   for (const threads of options.threads.split(",").map(Number)) await compare(threads, results, inputs);
