@@ -89,6 +89,7 @@ async function entriesOf(item: Case, threads: number, running: Map<string, Conte
   if (!options.peers)
     entries.push({ peer: undefined, contender: await contenderFor("ours", threads, running, results) });
   for (const peer of item.peers) {
+    if (options.peers && peer.module === "ours") continue;
     const contender = await contenderFor(peer.module, threads, running, results);
     if (!contender.description.missing) entries.push({ peer, contender });
   }
@@ -99,10 +100,12 @@ async function compare(threads: number, results: Results, inputs: Inputs): Promi
   const running = new Map<string, Contender>();
   const predictions = new Predictions();
   const revised = revision(root);
-  const done = new Set(options.again ? [] : results.rows.map(keyOf));
+  const done = new Map(options.again ? [] : results.rows.map((row) => [keyOf(row), row]));
   try {
     for (const item of chosen) {
-      if (done.has(keyOf({ id: item.id, threads }))) continue;
+      const old = done.get(keyOf({ id: item.id, threads }));
+      for (const { name, wall } of old?.contenders ?? []) if (wall) predictions.learn(item, name, wall.median);
+      if (old) continue;
       const before = load();
       const contenders = await measure(
         item,

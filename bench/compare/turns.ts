@@ -41,17 +41,17 @@ const pauseMs = 5;
 export class Predictions {
   readonly #rates = new Map<string, number>();
 
-  learn(name: string, work: number, ms: number): void {
-    this.#rates.set(name, ms / work);
+  learn(item: Case, name: string, ms: number): void {
+    this.#rates.set(rateKey(item, name), ms / item.work);
   }
 
-  of(name: string, work: number): number {
-    return (this.#rates.get(name) ?? 0) * work;
+  of(item: Case, name: string): number {
+    return (this.#rates.get(rateKey(item, name)) ?? 0) * item.work;
   }
 }
 
 const nameOf = (entry: Entry): string => entry.peer?.name ?? "sinogram";
-const rateKey = (item: Case, entry: Entry) => `${nameOf(entry)} ${item.data.beam ?? item.id} ${item.operation}`;
+const rateKey = (item: Case, name: string) => `${name} ${item.data.beam ?? item.id} ${item.operation}`;
 
 export async function measure(
   item: Case,
@@ -68,7 +68,7 @@ export async function measure(
   for (const entry of entries) {
     const measured: Measured = { name: nameOf(entry) };
     all.push(measured);
-    const predicted = predictions.of(rateKey(item, entry), item.work);
+    const predicted = predictions.of(item, measured.name);
     if (predicted > effort.limit * 1000) {
       measured.skipped = `a call would take about ${(predicted / 1000).toFixed(0)} s`;
       continue;
@@ -89,7 +89,7 @@ export async function measure(
         continue;
       }
       const first = (await entry.contender.run(operation, 1)).wall[0]!; // the second run by now: warm
-      predictions.learn(rateKey(item, entry), item.work, first);
+      predictions.learn(item, measured.name, first);
       runners.push({
         entry,
         operation,
