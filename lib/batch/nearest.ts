@@ -18,5 +18,5 @@ const plain = (word: string): string => word.toLowerCase().replaceAll(/[^a-z0-9]
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const scored = known.map((name) => ({ name, score: distance(plain(word), plain(name)) }));
   const best = scored.toSorted((a, b) => a.score - b.score)[0];
-  return best && best.score <= Math.max(1, Math.floor(word.length / 3)) ? best.name : undefined;
+  return best && best.score < word.length && best.score <= Math.max(2, word.length / 3) ? best.name : undefined;
 }
