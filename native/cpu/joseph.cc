@@ -12,6 +12,7 @@
 
 #include "native/cpu/cpu.h"
 #include "native/cpu/interleave.h"
+#include "native/cpu/joseph_paths.h"
 #include "native/cpu/kernels.h"
 
 namespace sino::cpu {
@@ -112,6 +113,7 @@ void transpose_batch(const Context& context, const Geometry& g, const std::vecto
 }  // namespace
 
 void joseph_project(const Context& context, const JosephArgs& args) {
+  if (simd_kernels().windows) return joseph_project_windows(context, args);
   const Geometry& g = args.geometry;
   const std::vector<JosephRay> rays = all_rays(context, g);
   for (int64_t s = 0; s < args.slices;) {

@@ -52,7 +52,34 @@ struct WindowTile {
   bool first;             // overwrite instead of add
 };
 
+// The rays of one view: position start + m·slope on line m, as JosephRay has it, and path length per line.
+struct ViewRays {
+  double *start, *slope;
+  float* weight;
+  int32_t* along_rows;
+};
+
+constexpr int kMostViews = 8;  // that share a window
+
+// Sixteen neighbouring rays of a few neighbouring views, all along rows or all along columns.
+struct WindowRays {
+  int views;
+  bool fan;            // slopes differ between the rays of a view
+  const float* lines;  // position 0 of line 0; kMargin zeros before and after each line's positions
+  int64_t line_stride;
+  int64_t positions;
+  int first, last;                                                           // lines
+  double start[kMostViews], slope[kMostViews];                               // of each view's first ray
+  alignas(64) float start_step[kMostViews][16], slope_step[kMostViews][16];  // what the other rays add
+  alignas(64) float weight[kMostViews][16];
+  float* output[kMostViews];
+  int count;  // rays to write, ≤ 16
+};
+
 struct WindowKernels {
+  void (*rays_of_view)(const ViewTable& table, int64_t view, const ViewRays& rays);
+  void (*joseph_project)(const WindowRays& rays);
+
   // Fills `look` for views [first, first + count) and the tile of rows × columns pixels whose first has its centre at (x, y)
   // mm. False where a window does not fit.
   bool (*look_from_tile)(const ViewTable& table, int64_t first, int64_t count, double x, double y, int rows,

@@ -1,6 +1,8 @@
-// Speed of the core without Node: medians over several runs, in ms per slice and in GUPS (pixel-view updates per ns).
+// Speed of the core without Node: medians over several runs, wall and processor ms per slice, and GUPS (pixel-view updates per
+// ns) per thread of processor time, which other programs on the machine disturb least.
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
 #include "native/cpu/kernels.h"
 #include "native/recon/fbp.h"
@@ -8,16 +10,27 @@
 
 namespace {
 
+double wall_ms() {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+double processor_ms() { return 1e3 * static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+struct Times {
+  double wall, processor;
+};
+
+std::vector<std::string> g_words;
+
 template <typename Call>
-double median_ms(const Call& call) {
-  std::vector<double> times;
-  for (int run = 0; run < 7; run++) {
-    const auto start = std::chrono::steady_clock::now();
+Times median_of(const Call& call) {
+  std::vector<double> wall, processor;
+  for (int run = 0; run < 9; run++) {
+    const double w = wall_ms(), p = processor_ms();
     call();
-    times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    wall.push_back(wall_ms() - w), processor.push_back(processor_ms() - p);
   }
-  std::nth_element(times.begin(), times.begin() + 3, times.end());
-  return times[3];
+  std::sort(wall.begin(), wall.end()), std::sort(processor.begin(), processor.end());
+  return {wall[4], processor[4]};
 }
 
 void row(const char* name, const sino::Geometry& g, int64_t slices) {
@@ -26,20 +39,28 @@ void row(const char* name, const sino::Geometry& g, int64_t slices) {
   std::vector<float> images(slices * g.grid.pixels(), 0.01f), sinograms(slices * g.rays());
   const sino::FbpPlan plan = sino::fbp_plan(g, {});
   const double updates = 1e-6 * g.grid.pixels() * g.views();  // per slice; divided by ms this is GUPS
-  auto show = [&](const char* operation, double ms) {
-    std::printf("%-22s %3lld slices  %-10s %9.2f ms/slice  %6.2f GUPS\n", name, static_cast<long long>(slices),
-                operation, ms / slices, updates / (ms / slices));
+  auto show = [&](const char* operation, const auto& call) {
+    const std::string label = std::string(name) + " " + operation;
+    for (const std::string& word : g_words)
+      if (label.find(word) == std::string::npos) return;
+    const Times ms = median_of(call);
+    std::printf("%-22s %3lld slices  %-11s %9.2f ms wall %9.2f ms processor %7.2f GUPS\n", name,
+                static_cast<long long>(slices), operation, ms.wall / slices, ms.processor / slices,
+                updates / (ms.processor / slices));
   };
-  show("project",
-       median_ms([&] { backend.joseph_project(bench.context, {g, slices, images.data(), sinograms.data()}); }));
-  show("transpose",
-       median_ms([&] { backend.joseph_transpose(bench.context, {g, slices, sinograms.data(), images.data()}); }));
-  show("fbp", median_ms([&] { sino::fbp(bench.context, backend, plan, slices, sinograms.data(), images.data()); }));
+  show("project", [&] { backend.joseph_project(bench.context, {g, slices, images.data(), sinograms.data()}); });
+  show("transpose", [&] { backend.joseph_transpose(bench.context, {g, slices, sinograms.data(), images.data()}); });
+  show("backproject", [&] { backend.backproject(bench.context, {g, slices, sinograms.data(), images.data()}); });
+  show("filter",
+       [&] { backend.ramp_filter(bench.context, {plan.filter, slices, sinograms.data(), sinograms.data()}); });
+  show("fbp", [&] { sino::fbp(bench.context, backend, plan, slices, sinograms.data(), images.data()); });
 }
 
 }  // namespace
 
-int main() {
+int main(int count, char** words) {
+  // words select by geometry, batch size and operation: sinogram_bench parallel project
+  g_words.assign(words + 1, words + count);
   std::printf("%s, %u threads\n", sino::simd_kernels().name, sino::test::Bench().runtime->pool.threads());
   for (int64_t slices : {1, 16}) {
     row("parallel 512/720/729", sino::test::parallel(512, 720, 729), slices);
