@@ -73,7 +73,7 @@ const widePeers: Record<string, readonly Peer[]> = {
   transpose: [
     astra("linear", "transpose", joseph),
     astra("line", "transpose", otherBackprojector),
-    fourier("transpose"),
+    { ...fourier("transpose"), bound: otherBackprojector },
   ],
   backproject: [finufft("backproject"), astra("strip", "transpose", sameOperator)],
   fbp: [

@@ -10,12 +10,17 @@ export interface Bars {
   bars: readonly { name: string; value: number }[];
 }
 
-const colours = ["#0b6e99", "#d9730d", "#6940a5", "#448361", "#ad1a72", "#9f6b53", "#787774"];
+const colours = ["#0b6e99", "#d9730d", "#6940a5", "#448361", "#ad1a72", "#9f6b53", "#787774", "#c29343"];
 const font = `font-family="system-ui, sans-serif" font-size="12"`;
 const ink = "#37352f";
 
 const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-const colourOf = (names: readonly string[], name: string) => colours[names.indexOf(name) % colours.length]!;
+/** One colour per name, in the order of the alphabet, ours first. */
+function colourOf(names: readonly string[], name: string): string {
+  const rank = (one: string) => (one.startsWith("sinogram") ? ` ${one}` : one);
+  const sorted = [...names].toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));
+  return colours[sorted.indexOf(name) % colours.length]!;
+}
 
 function text(x: number, y: number, words: string, anchor: "start" | "middle" | "end" = "start", more = ""): string {
   return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" fill="${ink}" ${font}${more}>${escaped(words)}</text>`;
@@ -89,7 +94,13 @@ export function barChart(title: string, unit: string, groups: readonly Bars[]): 
       body.push(text(left - 8, y + 13, bar.name, "end"));
       const colour = colourOf(names, bar.name);
       body.push(`<rect x="${left}" y="${y + 2}" width="${length.toFixed(1)}" height="${row - 5}" fill="${colour}"/>`);
-      body.push(text(left + length + 6, y + 13, `${bar.value.toPrecision(3)} ${unit}`));
+      body.push(
+        text(
+          left + length + 6,
+          y + 13,
+          `${bar.value >= 100 ? bar.value.toFixed(0) : bar.value.toPrecision(3)} ${unit}`,
+        ),
+      );
       y += row;
     }
   }

@@ -37,12 +37,13 @@ const turnMs = 30;
 /** Between turns: thread pools that spin after a call have gone to sleep, ms. */
 const pauseMs = 5;
 
-/** What a call of this contender will take, in ms, from what it took before per unit of work. */
+/** What a call of this contender will take, in ms, from the least it took before per unit of work. */
 export class Predictions {
   readonly #rates = new Map<string, number>();
 
   learn(item: Case, name: string, ms: number): void {
-    this.#rates.set(rateKey(item, name), ms / item.work);
+    const key = rateKey(item, name);
+    this.#rates.set(key, Math.min(this.#rates.get(key) ?? Number.POSITIVE_INFINITY, ms / item.work));
   }
 
   of(item: Case, name: string): number {
