@@ -59,7 +59,10 @@ test("abort of a job that still waits for others does not wait for them", async 
   const last = new AbortController();
   const waiting = project(volume(new Float32Array(512 * 512), [512, 512]), geometry, { signal: last.signal });
   setTimeout(() => last.abort("mine"), 20);
-  await waiting.then(assert.unreachable, (reason) => settled.push(reason));
+  await waiting.then(
+    () => assert.unreachable(),
+    (reason) => settled.push(reason),
+  );
   controller.abort();
   await Promise.all(earlier);
   assert.equal(settled, ["mine", "earlier", "earlier", "earlier", "earlier"]);
