@@ -9,7 +9,7 @@ namespace sino {
 
 namespace {
 // A number from a one-line file, or nothing where there is no file or it says "max".
-int64_t number_in(const char* path) {
+int64_t number_in(const std::string& path) {
   std::ifstream file(path);
   int64_t value = 0;
   return file >> value ? value : -1;
@@ -23,10 +23,17 @@ int64_t MemoryBudget::available_bytes() {
     int64_t kib = 0;
     if (key == "MemAvailable:" && meminfo >> kib) available = kib * 1024;
   }
-  const int64_t limit = number_in("/sys/fs/cgroup/memory.max");
-  const int64_t current = number_in("/sys/fs/cgroup/memory.current");
-  if (limit >= 0 && current >= 0) available = std::min(available, std::max<int64_t>(0, limit - current));
-  return available;
+  return std::min(available, available_in_group("/sys/fs/cgroup"));
+}
+
+int64_t MemoryBudget::available_in_group(const std::string& folder) {
+  const int64_t limit = number_in(folder + "/memory.max"), current = number_in(folder + "/memory.current");
+  if (limit < 0 || current < 0) return std::numeric_limits<int64_t>::max();
+  int64_t cached = 0, bytes = 0;
+  std::ifstream stat(folder + "/memory.stat");
+  for (std::string key; stat >> key >> bytes;)
+    if (key == "inactive_file" || key == "active_file" || key == "slab_reclaimable") cached += bytes;
+  return std::max<int64_t>(0, limit - std::max<int64_t>(0, current - cached));
 }
 
 void MemoryBudget::reserve(int64_t bytes) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <new>
+#include <string>
 #include <utility>
 
 #include "native/core/error.h"
@@ -22,6 +23,8 @@ class MemoryBudget {
 
   // What the machine, or the container around the process, has free now.
   static int64_t available_bytes();
+  // What a control group leaves: its limit less what is used, where cached file pages, which give way, do not count.
+  static int64_t available_in_group(const std::string& folder);
 
  private:
   std::atomic<int64_t> limit_;

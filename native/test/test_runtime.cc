@@ -1,5 +1,8 @@
 // Threads, memory budget and borrow list.
 #include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <limits>
 #include <stdexcept>
 
 #include "native/test/check.h"
@@ -84,6 +87,22 @@ TEST(memory_is_refused_beyond_the_budget_and_given_back) {
   }
   memory.release(600);
   CHECK(memory.used() == 0);
+}
+
+TEST(cached_files_of_a_container_count_as_free_memory) {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::temp_directory_path() / "sinogram_test_group";
+  fs::create_directories(folder);
+  const auto write = [&](const char* name, const char* text) { std::ofstream(folder / name) << text; };
+  CHECK(MemoryBudget::available_in_group((folder / "none").string()) == std::numeric_limits<int64_t>::max());
+  write("memory.current", "950\n");
+  write("memory.max", "max\n");
+  CHECK(MemoryBudget::available_in_group(folder.string()) == std::numeric_limits<int64_t>::max());
+  write("memory.max", "1000\n");
+  CHECK(MemoryBudget::available_in_group(folder.string()) == 50);
+  write("memory.stat", "anon 150\nfile 800\ninactive_file 700\nactive_file 60\nslab_reclaimable 40\n");
+  CHECK(MemoryBudget::available_in_group(folder.string()) == 850);
+  fs::remove_all(folder);
 }
 
 TEST(borrowed_ranges_clash_only_when_one_is_written) {
