@@ -27,12 +27,16 @@ export interface ReconstructOptions {
   muWater?: number;
 }
 
-/** Says so where the views cannot give a whole image. */
-export function warnOfLimitedScan(geometry: Geometry, { console }: Run): void {
-  const { coverage, coveredDeg } = scanOf(geometry);
+/** Says so where views are missing, so that the image cannot be whole. */
+export function warnOfMissingViews(geometry: Geometry, { console }: Run): void {
+  const { coverage, coveredDeg, innerGapDeg } = scanOf(geometry);
   if (coverage === "limited")
     console.warn(
       `The views cover ${coveredDeg.toFixed(1)}°, less than a complete scan: edges along the missing directions will be lost.`,
+    );
+  if (innerGapDeg > 0)
+    console.warn(
+      `There is a gap of ${innerGapDeg.toFixed(1)}° between neighbouring views: the image will have streaks across it. Are views missing from the list of angles?`,
     );
 }
 
@@ -45,7 +49,7 @@ export function reconstruct(input: string, given: ReconstructOptions): Command {
     const geometry = await readGeometry(given.geometry);
     const [loaded, reading] = await timed(() => load(input, run));
     const sinograms = requirePlanes(loaded, "a sinogram [view, bin]");
-    warnOfLimitedScan(geometry, run);
+    warnOfMissingViews(geometry, run);
     const [images, computing] = await timed(async () => {
       const attenuation = await fbp(sinograms, geometry, { ...jobOptions(run), filter, cutoff });
       return given.hu ? huOfMu(attenuation, muWater, run) : attenuation;

@@ -36,7 +36,11 @@ export interface Addon {
   useLargePages(array: ArrayBufferView): void;
   setMemoryLimit(bytes: number): void;
   describe(): AddonDescription;
-  describeScan(geometry: object): { coverage: "full" | "half" | "short" | "limited"; coveredDeg: number };
+  describeScan(geometry: object): {
+    coverage: "full" | "half" | "short" | "limited";
+    coveredDeg: number;
+    innerGapDeg: number;
+  };
 }
 
 const expectedAbi = 1;

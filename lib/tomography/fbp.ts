@@ -114,7 +114,10 @@ export async function backproject(
 export interface Scan {
   /** full: 360°; half: 180° of a parallel beam; short: at least 180° plus the fan; limited: less, the image will lack edges. */
   coverage: "full" | "half" | "short" | "limited";
+  /** Inner gaps included. */
   coveredDeg: number;
+  /** The widest hole between neighbouring views inside that, over which `fbp` stretches the views beside it; 0 where there is none. */
+  innerGapDeg: number;
 }
 
 /** What the angles of a geometry amount to, as `fbp` sees them. */

@@ -98,7 +98,9 @@ Napi::Value describe_scan(const Napi::CallbackInfo& info) {
     const char* names[] = {"full", "half", "short", "limited"};
     Napi::Object result = Napi::Object::New(env);
     result.Set("coverage", names[static_cast<int>(scan.coverage)]);
-    result.Set("coveredDeg", scan.covered_rad * 180 / 3.14159265358979323846);
+    const double degree = 3.14159265358979323846 / 180;
+    result.Set("coveredDeg", scan.covered_rad / degree);
+    result.Set("innerGapDeg", scan.inner_gap_rad / degree);
     return result;
   } catch (const Error& error) {
     throw to_js(env, error);

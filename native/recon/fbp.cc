@@ -11,6 +11,7 @@ namespace {
 constexpr double kPi = 3.14159265358979323846;
 constexpr int64_t kSlicesAtOnce = 16;  // bounds the working copy of the filtered views
 constexpr double kOpenGap = 3;         // a gap this many times the usual one is where the scan begins and ends
+constexpr double kLeastHole = 0.05;    // radians: holes below it are an uneven list of angles
 constexpr double kFarOffset = 0.05;    // of the detector's width: beyond it the detector counts as pushed sideways
 
 double wrapped(double angle, double period) {
@@ -100,13 +101,18 @@ Scan scan_of(const Geometry& g) {
   scan.view_shares.resize(n);
   if (n == 1) {
     scan.coverage = Coverage::limited;
-    scan.covered_rad = 0;
+    scan.covered_rad = scan.inner_gap_rad = 0;
     scan.view_shares[0] = period;
     return scan;
   }
   const SortedViews views = sorted_views(g, period);
   const bool closed = views.widest_gap <= kOpenGap * views.usual_gap;
   const double end_gap = closed ? views.widest_gap : views.usual_gap;
+  scan.inner_gap_rad = 0;
+  for (size_t i = 1; i < n; i++) {
+    const double gap = views.angle[i] - views.angle[i - 1];
+    if (gap > std::max(kOpenGap * views.usual_gap, kLeastHole)) scan.inner_gap_rad = std::max(scan.inner_gap_rad, gap);
+  }
   for (size_t i = 0; i < n; i++) {
     const double before = i == 0 ? end_gap : views.angle[i] - views.angle[i - 1];
     const double after = i + 1 == n ? end_gap : views.angle[i + 1] - views.angle[i];

@@ -22,7 +22,8 @@ enum class Coverage { full, half, short_scan, limited };
 
 struct Scan {
   Coverage coverage;
-  double covered_rad;               // of the circle
+  double covered_rad;               // of the circle, inner gaps included
+  double inner_gap_rad;             // the widest hole between neighbouring views inside that; 0 where there is none
   std::vector<double> view_shares;  // radians that each view stands for
 };
 Scan scan_of(const Geometry& geometry);

@@ -43,6 +43,20 @@ test("coverage is recognised", () => {
   assert.is(coverage({ ...short, angles: Float64Array.of(0) }), "limited");
 });
 
+test("a hole in the list of angles is told, and no other scan has one", () => {
+  const without = (from: number, to: number, geometry: Geometry): Geometry => ({
+    ...geometry,
+    angles: geometry.angles.filter((angle) => angle < from || angle > to),
+  });
+  const full = fanBeam({ ...flat, angles: fullScan(360) });
+  const short = fanBeam({ ...arc, angles: { span: 240, count: 240 } });
+  const half = parallelBeam({ bins: 137, binMm: 1, image, angles: { span: 180, count: 180 } });
+  for (const geometry of [full, short, half]) assert.is(scanOf(geometry).innerGapDeg, 0);
+  assert.is(scanOf(without(200, 240, full)).innerGapDeg, 0); // one hole in a turn is where the scan begins and ends
+  assert.ok(Math.abs(scanOf(without(91, 119, short)).innerGapDeg - 30) < 1e-6);
+  assert.ok(Math.abs(scanOf(without(50, 60, without(91, 119, half))).innerGapDeg - 12) < 1e-6);
+});
+
 const scans: Record<string, Geometry> = {
   "flat fan, full": fanBeam({ ...flat, angles: fullScan(240) }),
   "flat fan, full, cell-centred, backwards": fanBeam({
