@@ -70,6 +70,9 @@ export async function timed<T>(step: () => Promise<T>): Promise<[T, number]> {
   return [result, Math.round(performance.now() - begun) / 1000];
 }
 
+/** "1 slice", "2 slices". */
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
 export const sizes = (shape: readonly number[]): string => shape.join(" × ");
 
 /** "I.npy" → "I". */

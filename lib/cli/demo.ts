@@ -1,9 +1,8 @@
 /** `sinogram demo`: the shipped case, a measured sinogram of a pelvis with two hip replacements. */
-import { mkdir } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import type { ArrayLike, TypedArray, Volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
-import { ioError } from "../core/files.ts";
+import { makeFolder } from "../core/files.ts";
 import { correctSinogram, type MarMethod, reinsertMetal } from "../mar/sinogram.ts";
 import { type Evaluation, evaluate, protocols } from "../metrics/evaluate.ts";
 import { muWater70keV } from "../physics/constants.ts";
@@ -61,9 +60,7 @@ export function demo({ output }: { output: string }): Command {
         hu: await inHu(images, candidates[0]!.images, mask!, run),
       })),
     );
-    await mkdir(output, { recursive: true }).catch((error) => {
-      throw ioError("write", output, error);
-    });
+    await makeFolder(output);
     const table = tableOf(candidates);
     const files = await withFileOutputs(run.signal, async (outputs) => {
       for (const { file, hu } of shown)

@@ -4,10 +4,20 @@ import { sinoError } from "../core/errors.ts";
 import type { LoadedArray } from "../data/array-files.ts";
 import { type CorrectImagesOptions, correctImages } from "../mar/image.ts";
 import { writeReport } from "../report/report.ts";
-import { type Command, checkOutputFormat, jobOptions, load, quietly, requirePlanes, sizes, timed } from "./command.ts";
+import {
+  type Command,
+  checkOutputFormat,
+  counted,
+  jobOptions,
+  load,
+  quietly,
+  requirePlanes,
+  sizes,
+  timed,
+} from "./command.ts";
 import type { MarOptions } from "./mar.ts";
 import { describeGeometry, methodNames, virtualScanNote } from "./mar-words.ts";
-import { checkFileTarget, withFileOutputs } from "./outputs.ts";
+import { checkFileTarget, checkReportTargets, withFileOutputs } from "./outputs.ts";
 import { recordText, sidecarPath } from "./sidecar.ts";
 
 export function marOfImages(input: string, given: MarOptions): Command {
@@ -15,6 +25,7 @@ export function marOfImages(input: string, given: MarOptions): Command {
     const { output, method } = given;
     const target = checkOutputFormat(output);
     await checkFileTarget(target, [input]);
+    if (given.report) await checkReportTargets(target, [input]);
     const [loaded, reading] = await timed(() => load(input, run));
     const images = requirePlanes(loaded, "an image [row, column] in HU");
     const pixelMm = given.pixelMm ?? spacingOf(loaded);
@@ -74,7 +85,9 @@ export function marOfImages(input: string, given: MarOptions): Command {
           (name, ...chunks) => outputs.file(join(dirname(target), name), ...chunks),
         );
     });
-    run.console.log(`${output}: ${sizes(images.shape)}, HU, metal in ${affected} slices, ${computing.toFixed(2)} s`);
+    run.console.log(
+      `${output}: ${sizes(images.shape)}, HU, metal in ${counted(affected, "slice")}, ${computing.toFixed(2)} s`,
+    );
     for (const path of paths.slice(2)) run.console.log(path);
     const { metalPixels, muWater } = corrected;
     await run.console.result({

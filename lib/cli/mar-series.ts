@@ -1,16 +1,16 @@
 /** `sinogram mar DICOM_DIR`: a derived series of one series, or of every one. */
 import { createHash } from "node:crypto";
-import { mkdir, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { basename, join, relative, resolve } from "node:path";
 import { isCodedError, sinoError } from "../core/errors.ts";
-import { ioError, writeFileAtomic } from "../core/files.ts";
+import { makeFolder, writeFileAtomic } from "../core/files.ts";
 import { scanSeries } from "../data/dicom/list.ts";
 import { type CtSeries, readSeries } from "../data/dicom/read.ts";
 import { type DerivedSeries, writeDerivedSeries } from "../data/dicom/write.ts";
 import { derivationOf } from "../mar/derivation.ts";
 import { type CorrectedImages, correctImages } from "../mar/image.ts";
 import { writeReport } from "../report/report.ts";
-import { type Command, jobOptions, quietly, type Run, timed } from "./command.ts";
+import { type Command, counted, jobOptions, quietly, type Run, timed } from "./command.ts";
 import { exitCodeOf, exitCodes, type FailureDocument, failureDocument, failureLine } from "./failure.ts";
 import type { MarOptions } from "./mar.ts";
 import { noMetal, thresholds } from "./mar-images.ts";
@@ -58,11 +58,9 @@ async function everySeries(folder: string, given: MarOptions, run: Run): Promise
   const chosen = series.filter(({ modality, isLocalizer }) => modality === "CT" && !isLocalizer);
   if (chosen.length === 0)
     throw damaged[0]?.error ?? sinoError("ERR_SINO_IO_FORMAT", `${folder}: no CT series is there.`);
-  if (damaged.length > 0) run.console.warn(`${damaged.length} damaged files are left out.`);
+  if (damaged.length > 0) run.console.warn(`${counted(damaged.length, "damaged file")} left out.`);
   const { warnings } = run.console;
-  await mkdir(given.output, { recursive: true }).catch((error) => {
-    throw ioError("write", given.output, error);
-  });
+  await makeFolder(given.output);
   const done: Outcome[] = [];
   const failed: { seriesUid: string; error: FailureDocument }[] = [];
   let worst: number = exitCodes.ok;
@@ -148,7 +146,7 @@ async function oneSeries(
   });
   const slices = series.slices.length;
   run.console.log(
-    `${output}: ${slices} slices, metal in ${metalSlices}, ${method.toUpperCase()}, ${(reading + computing).toFixed(1)} s` +
+    `${output}: ${counted(slices, "slice")}, metal in ${metalSlices}, ${method.toUpperCase()}, ${(reading + computing).toFixed(1)} s` +
       (given.report ? `; open ${join(output, "report.html")}` : ""),
   );
   const { seriesUid: derivedUid, clippedPixels } = written!;

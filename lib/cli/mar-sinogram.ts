@@ -21,8 +21,8 @@ import {
 } from "./command.ts";
 import type { MarOptions } from "./mar.ts";
 import { describeGeometry, methodNames } from "./mar-words.ts";
-import { checkFileTarget, withFileOutputs } from "./outputs.ts";
-import { warnOfLimitedScan } from "./reconstruct.ts";
+import { checkFileTarget, checkReportTargets, withFileOutputs } from "./outputs.ts";
+import { warnOfMissingViews } from "./reconstruct.ts";
 import { recordText, sidecarPath } from "./sidecar.ts";
 
 type Given = MarOptions & { sinogram: string; metalMask: string; geometry: string };
@@ -33,13 +33,14 @@ export function marOfSinogram(given: Given): Command {
     const target = checkOutputFormat(output);
     const inputs = [given.sinogram, given.metalMask, given.geometry];
     await checkFileTarget(target, inputs);
+    if (given.report) await checkReportTargets(target, inputs);
     const geometry = await readGeometry(given.geometry);
     const [sinograms, reading] = await timed(async () =>
       requirePlanes(await load(given.sinogram, run), "a sinogram [view, bin]"),
     );
     const metalMask = requirePlanes(await load(given.metalMask, run), "a mask [row, column]");
     await checkMask(metalMask, given.metalMask, run);
-    warnOfLimitedScan(geometry, run);
+    warnOfMissingViews(geometry, run);
     const options = { ...jobOptions(run), method, muWater, filter, cutoff, passes };
     const [corrected, computing] = await timed(() => correctSinogram(sinograms, { metalMask }, geometry, options));
     if (corrected.fullViews > 0)

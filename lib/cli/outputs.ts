@@ -10,6 +10,7 @@ import type { ArrayLike } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import { ioError, writeFileAtomic } from "../core/files.ts";
 import { parseArraySpec, type WriteArrayOptions, writeArray } from "../data/array-files.ts";
+import { reportFiles } from "../report/report.ts";
 
 function refuse(path: string, why: string): Error {
   return sinoError("ERR_SINO_IO", `Cannot write ${path}: ${why}`, { details: { path } });
@@ -21,10 +22,26 @@ export async function checkFileTarget(path: string, inputs: readonly string[] = 
   if (found?.isDirectory()) throw refuse(path, "it is a folder. Name a file.");
   if (found && !found.isFile()) throw refuse(path, "it is not a regular file.");
   await checkParent(path);
-  const target = await realpath(path).catch(() => resolve(path));
+  const target = await realPathOf(path);
   for (const input of inputs)
-    if ((await realpath(input).catch(() => resolve(input))) === target)
+    if ((await realPathOf(input)) === target)
       throw refuse(path, "it is an input of this command. Choose another name.");
+}
+
+/** Where the file of an array spec ("scan.npz:image") or a path lies, symbolic links followed. */
+export async function realPathOf(spec: string): Promise<string> {
+  let path = spec;
+  try {
+    ({ path } = parseArraySpec(spec));
+  } catch {
+    // no array: a geometry, or a name that is refused later
+  }
+  return realpath(path).catch(() => resolve(path));
+}
+
+/** As checkFileTarget, for the files of a report in the folder of `path`. */
+export async function checkReportTargets(path: string, inputs: readonly string[]): Promise<void> {
+  for (const name of reportFiles) await checkFileTarget(join(dirname(path), name), inputs);
 }
 
 async function checkParent(path: string): Promise<void> {

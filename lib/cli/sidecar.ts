@@ -1,10 +1,11 @@
 /** The record beside an output: what it was made from, how, and how long it took. */
 import { readFile, realpath } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import type { Geometry } from "../tomography/geometry.ts";
 import { geometryToJson } from "../tomography/geometry-file.ts";
 import { type Run, stem, version } from "./command.ts";
 import { toJson } from "./console.ts";
+import { realPathOf } from "./outputs.ts";
 
 export interface RecordFields {
   command: string;
@@ -43,7 +44,7 @@ export async function sidecarPath(path: string, inputs: readonly string[]): Prom
   const first = join(dirname(path), `${stem(path)}.json`);
   const real = await realpath(first).catch(() => undefined);
   if (!real) return first;
-  const inputPaths = await Promise.all(inputs.map((input) => realpath(input).catch(() => resolve(input))));
+  const inputPaths = await Promise.all(inputs.map(realPathOf));
   const isOurs = !inputPaths.includes(real) && (await isRecord(first));
   return isOurs ? first : `${path}.json`;
 }

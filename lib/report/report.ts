@@ -37,6 +37,9 @@ export interface ReportInput {
   maximumSlices?: number;
 }
 
+/** What writeReport writes. */
+export const reportFiles = ["report.html", "before.png", "after.png", "difference.png"] as const;
+
 /** Puts one file of the report in its place. */
 export type WriteFile = (name: string, ...chunks: (Uint8Array | string)[]) => Promise<void>;
 

@@ -2,7 +2,13 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { checkFileTarget, checkFolderTarget, withFileOutputs, withFolderOutput } from "../../lib/cli/outputs.ts";
+import {
+  checkFileTarget,
+  checkFolderTarget,
+  checkReportTargets,
+  withFileOutputs,
+  withFolderOutput,
+} from "../../lib/cli/outputs.ts";
 import { sidecarPath } from "../../lib/cli/sidecar.ts";
 import { volume } from "../../lib/core/arrays.ts";
 import { readNpy } from "../../lib/data/npy.ts";
@@ -116,6 +122,16 @@ test("a record goes beside its output, in no other file's place", async () => {
   assert.is(await sidecarPath(at("i.npy"), [at("i.json")]), at("i.npy.json"));
   writeFileSync(at("i.json"), "something else");
   assert.is(await sidecarPath(at("i.npy"), []), at("i.npy.json"));
+});
+
+test("an array inside a file, and a picture of a report, are inputs that are not replaced either", async () => {
+  const folder = temporaryFolder();
+  for (const name of ["scan.npz", "before.png"]) writeFileSync(join(folder, name), "");
+  const target = join(folder, "scan.npz");
+  assert.match((await rejection(checkFileTarget(target, [`${target}:image`]))).message, /input of this command/);
+  const picture = join(folder, "before.png");
+  assert.match((await rejection(checkReportTargets(target, [picture]))).message, /before\.png: it is an input/);
+  await checkReportTargets(target, [target]);
 });
 
 test.run();
