@@ -3,7 +3,8 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { createRequire } from "node:module";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = resolve(import.meta.dirname, "..");
@@ -94,7 +95,8 @@ export function setupNative({ force = false } = {}) {
     fail(
       "CMake was not found. Install CMake 3.18 or newer and a C++20 compiler (Debian: apt install cmake g++), then run this again.",
     );
-  const tool = at("node_modules/cmake-js/bin/cmake-js");
+  // as an installed package its own dependencies may lie further up
+  const tool = join(dirname(createRequire(import.meta.url).resolve("cmake-js/package.json")), "bin/cmake-js");
   const advice = "It needs a C++20 compiler (GCC 11, Clang 14 or newer). SINO_CUDA=OFF leaves CUDA out.";
   // configure every time: `build` alone ignores changed options once a cache exists
   const options = ["--out", at("build"), `--CDSINO_CUDA=${cuda}`];
