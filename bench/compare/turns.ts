@@ -6,6 +6,7 @@ import { agreement } from "./agreement.ts";
 import type { Case, Peer } from "./cases.ts";
 import type { Contender } from "./contender.ts";
 import type { Inputs } from "./inputs.ts";
+import type { CaseData } from "./protocol.ts";
 import type { Measured } from "./results.ts";
 import { median, spreadOf } from "./statistics.ts";
 
@@ -54,6 +55,19 @@ export class Predictions {
 const nameOf = (entry: Entry): string => entry.peer?.name ?? "sinogram";
 const rateKey = (item: Case, name: string) => `${name} ${item.data.beam ?? item.id} ${item.operation}`;
 
+/** What `measure` and its steps share about one row. */
+interface Row {
+  item: Case;
+  data: CaseData;
+  input: string | undefined;
+  inputs: Inputs;
+  /** Our result, once it is there. */
+  ours: Float32Array | undefined;
+  /** Whether others must agree with ours; false where the Python side runs alone. */
+  held: boolean;
+}
+
+/** Measures one case; `entries` begins with ours, where ours takes part. */
 export async function measure(
   item: Case,
   entries: readonly Entry[],
@@ -62,60 +76,58 @@ export async function measure(
   predictions: Predictions,
 ): Promise<Measured[]> {
   const data = item.operation === "read-series" ? { ...item.data, folder: inputs.series(item.slices, 512) } : item.data;
-  const input = await item.input(inputs);
-  const all: Measured[] = [];
-  const runners: Runner[] = [];
-  let ours: Float32Array | undefined;
-  for (const entry of entries) {
-    const measured: Measured = { name: nameOf(entry) };
-    all.push(measured);
+  const held = entries.some(({ peer }) => !peer);
+  const row: Row = { item, data, input: await item.input(inputs), inputs, ours: undefined, held };
+  const runners = entries.map((entry): Runner => {
+    const operation = entry.peer?.operation ?? item.operation;
+    return { entry, operation, measured: { name: nameOf(entry) }, repeat: 1, samples: [] };
+  });
+  const ready: Runner[] = [];
+  for (const runner of runners) {
+    const { entry, measured } = runner;
     const predicted = predictions.of(item, measured.name);
-    if (entry.peer && entry.peer.module !== "ours" && predicted > effort.limit * 1000) {
-      measured.skipped = `a call would take about ${(predicted / 1000).toFixed(0)} s`;
+    const isOurs = !entry.peer || entry.peer.module === "ours";
+    const reason =
+      !isOurs && predicted > effort.limit * 1000
+        ? `a call would take about ${(predicted / 1000).toFixed(0)} s`
+        : await refusal(runner, row);
+    if (reason) {
+      measured.skipped = reason;
       continue;
     }
-    const operation = entry.peer?.operation ?? item.operation;
-    try {
-      await entry.contender.ask({ do: "prepare", operation, case: data, input });
-      const result = await resultOf(entry, operation, item, inputs);
-      if (result.error !== undefined) measured.error = result.error;
-      if (!entry.peer) ours = result.data;
-      else if (ours)
-        measured.agreement = {
-          ...agreement(result.data, ours, result.shape, entry.peer.region ?? "all"),
-          bound: entry.peer.bound,
-        };
-      if (entry.peer && !ours && entries.some(({ peer }) => !peer)) {
-        measured.skipped = "there is no result of ours to compare with";
-        continue;
-      }
-      if (measured.agreement && !(measured.agreement.relativeL2 <= measured.agreement.bound)) {
-        measured.skipped = "its result differs";
-        continue;
-      }
-      const first = (await entry.contender.run(operation, 1)).wall[0]!; // the second run by now: warm
-      predictions.learn(item, measured.name, first);
-      runners.push({
-        entry,
-        operation,
-        measured,
-        repeat: Math.min(100, Math.max(1, Math.ceil(turnMs / first))),
-        samples: [],
-      });
-    } catch (error) {
-      measured.skipped = (error as Error).message;
-    }
+    const first = (await entry.contender.run(runner.operation, 1)).wall[0]!; // the second run by now: warm
+    predictions.learn(item, measured.name, first);
+    runner.repeat = Math.min(100, Math.max(1, Math.ceil(turnMs / first)));
+    ready.push(runner);
   }
-  await takeTurns(runners, effort);
+  await takeTurns(ready, effort);
   for (const entry of entries) await entry.contender.ask({ do: "forget" });
-  const own = runners.find((runner) => !runner.entry.peer);
-  for (const { entry, measured, samples } of runners) {
-    measured.wall = spreadOf(samples.map((sample) => sample.wall));
-    measured.cpu = spreadOf(samples.map((sample) => sample.cpu));
-    if (entry.peer && own)
-      measured.ratio = spreadOf(samples.map((sample, turn) => sample.wall / own.samples[turn]!.wall));
+  for (const runner of ready) summarise(runner, ready[0]!);
+  return runners.map(({ measured }) => measured);
+}
+
+/** Prepares a contender and compares its result with ours. The answer is why it may not be timed, if so. */
+async function refusal({ entry, operation, measured }: Runner, row: Row): Promise<string | undefined> {
+  try {
+    await entry.contender.ask({ do: "prepare", operation, case: row.data, input: row.input });
+    const result = await resultOf(entry, operation, row.item, row.inputs);
+    if (result.error !== undefined) measured.error = result.error;
+    if (!entry.peer) row.ours = result.data;
+    if (!entry.peer || !row.held) return undefined;
+    if (!row.ours) return "there is no result of ours to compare with";
+    const { bound, region = "all" } = entry.peer;
+    measured.agreement = { ...agreement(result.data, row.ours, result.shape, region), bound };
+    return measured.agreement.relativeL2 <= bound ? undefined : "its result differs";
+  } catch (error) {
+    return (error as Error).message;
   }
-  return all;
+}
+
+function summarise({ entry, measured, samples }: Runner, first: Runner): void {
+  measured.wall = spreadOf(samples.map((sample) => sample.wall));
+  measured.cpu = spreadOf(samples.map((sample) => sample.cpu));
+  if (entry.peer && !first.entry.peer)
+    measured.ratio = spreadOf(samples.map((sample, turn) => sample.wall / first.samples[turn]!.wall));
 }
 
 async function resultOf(entry: Entry, operation: string, item: Case, inputs: Inputs) {
