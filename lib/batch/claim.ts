@@ -156,19 +156,21 @@ export class Claims {
    */
   async take(id: string): Promise<Claim | undefined> {
     const list = (await listClaims(this.#folder)).get(id) ?? [];
+    const observed = new Map<string, string | undefined>();
+    for (const each of list) observed.set(each.path, await this.#signature(each));
     const last = list.at(-1);
-    const observed = last && (await this.#signature(last));
-    if (last && observed !== undefined && !this.#isStale(id, observed)) return undefined;
+    const signature = last && observed.get(last.path);
+    if (last && signature === undefined) return this.take(id); // let go of just now
+    if (signature !== undefined && !this.#isStale(id, signature)) return undefined;
     const claim = this.#create(id, (last?.generation ?? 0) + 1);
     if (!claim) return undefined;
-    // Somebody may have let go of the claim seen above and a third one begun anew, below this generation: whoever of the
-    // two looks later sees the other and steps back.
+    // Whoever held it may have woken and let go meanwhile, and a third one begun anew at a lower generation: of two that
+    // make claims at once, the one that looks later sees the other and steps back (or both do).
     const after = (await listClaims(this.#folder)).get(id) ?? [];
-    const rivals = after.filter(({ path }) => path !== claim.generation.path);
-    for (const rival of rivals) {
-      const isKnown = rival.path === last?.path && (await this.#signature(rival)) === observed;
-      const isOlder = list.some(({ path }) => path === rival.path) && rival.path !== last?.path;
-      if (isKnown || isOlder) continue;
+    for (const rival of after) {
+      if (rival.path === claim.generation.path) continue;
+      const seen = observed.get(rival.path);
+      if (seen !== undefined && (await this.#signature(rival)) === seen) continue;
       await rm(claim.generation.path, { force: true });
       return undefined;
     }

@@ -1,5 +1,6 @@
 /** Claims, seen from several holders in one process, and the gate that memory passes. */
 import { readdirSync, rmSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as assert from "uvu/assert";
@@ -56,6 +57,32 @@ test("a silent claim is taken over by exactly one, and its owner can tell", asyn
   assert.equal(readdirSync(where), []);
   for (const each of others) await each.stop();
 });
+
+test.skipUnless(thisProcess.machine, "the system does not tell who is dead")(
+  "however claims of the dead, releases and new claims fall together, there is never more than one owner",
+  async () => {
+    const { where, all } = await holders(8, 60_000);
+    const dead = { ...thisProcess, pid: 2 ** 22 + 1, id: "job", token: "x", beat: "0" };
+    let owners = 0;
+    let taken = 0;
+    const work = async (each: Claims, turn: number) => {
+      for (let i = 0; i < 150; i++) {
+        const claim = await each.take("job");
+        if (!claim) continue;
+        taken++;
+        assert.is(++owners, 1);
+        await sleep(0);
+        owners--;
+        await each.release("job");
+        if (i % 3 === turn % 3)
+          await writeFile(join(where, "job.1.json"), JSON.stringify(dead), { flag: "wx" }).catch(() => 0);
+      }
+    };
+    await Promise.all(all.map(work));
+    assert.ok(taken > 50, `only ${taken} claims were taken`);
+    for (const each of all) await each.stop();
+  },
+);
 
 test("a claim that beats is never taken over", async () => {
   const { all } = await holders(2, 150);
