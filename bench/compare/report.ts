@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { type Bars, barChart, type Line, lineChart } from "./chart.ts";
 import type { Measured, Results, Row } from "./results.ts";
+import { median } from "./statistics.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const resultsFolder = join(root, "bench/results");
@@ -136,10 +137,14 @@ function machineText(results: Results, path: string): string {
   const loads = results.rows.flatMap((row) => row.load).toSorted((a, b) => a - b);
   const versions = Object.entries(results.versions).map(([name, version]) => `${name} ${version}`);
   const revisions = [...new Set(results.rows.map((row) => row.revision))];
+  const busy = median(loads) > cores / 2;
   return [
     `- ${cpu} (${cpuId}), ${cores} cores, ${memoryGiB} GiB, ${system}; ${simdOfCpu}`,
     `- ${versions.join(", ")}`,
     `- measured ${times[0]?.slice(0, 16)} to ${times.at(-1)?.slice(0, 16)} UTC at revision ${revisions.join(", ")}; load average ${loads[0]} to ${loads.at(-1)}`,
+    ...(busy
+      ? ["- **The machine was busy with other work: times are long; ratios and CPU times are what counts here.**"]
+      : []),
     `- everything, with samples' quartiles and CPU times: [${basename(path)}](${relative(join(root, "docs"), path)})`,
   ].join("\n");
 }
