@@ -8,7 +8,7 @@ import { runJob } from "../native/job.ts";
 import { muWater70keV } from "../physics/constants.ts";
 import { batchOf, sinogramShape } from "../tomography/batch.ts";
 import type { FilterOptions } from "../tomography/fbp.ts";
-import { type Geometry, nativeGeometry } from "../tomography/geometry.ts";
+import { type Geometry, nativeGeometry, requireGeometry } from "../tomography/geometry.ts";
 import { countMetal } from "./metal.ts";
 
 export const marMethods = ["li", "nmar"] as const;
@@ -64,6 +64,7 @@ export async function metalTrace(
   geometry: Geometry,
   options: OperationOptions = {},
 ): Promise<Mask> {
+  requireGeometry(geometry);
   const masks = await flags(metalMask, "metalMask", options, [2, 3]);
   requireImageShape(metalMask, geometry);
   const lead = metalMask.shape.slice(0, -2);
@@ -96,7 +97,8 @@ export async function correctSinogram(
   geometry: Geometry,
   options: CorrectSinogramOptions = {},
 ): Promise<CorrectedSinograms> {
-  if (!known.metalMask && !known.trace)
+  requireGeometry(geometry);
+  if (!known?.metalMask && !known?.trace)
     throw sinoError("ERR_SINO_ARG_TYPE", "Expected metalMask or trace: nothing says where the metal is.");
   const method = methodParameters(options, 1);
   const quiet = { signal: options.signal, device: options.device };

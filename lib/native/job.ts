@@ -1,5 +1,5 @@
 /** Runs one operation of the addon as a promise: progress, abort, and errors of the documented classes. */
-import { type ErrorCode, errorCodes, sinoError } from "../core/errors.ts";
+import { type ErrorCode, errorCodes, show, sinoError } from "../core/errors.ts";
 import { addon } from "./addon.ts";
 
 /** How far a long call has come. Within one phase `done` only grows; the last event has `done === total`. */
@@ -52,11 +52,19 @@ export function reserve(bytes: number): void {
   }
 }
 
+function requireJobOptions(signal: unknown, onProgress: unknown): void {
+  if (signal !== undefined && typeof (signal as AbortSignal | null)?.throwIfAborted !== "function")
+    throw sinoError("ERR_SINO_ARG_TYPE", `Expected an AbortSignal for signal but received ${show(signal)}.`);
+  if (onProgress !== undefined && typeof onProgress !== "function")
+    throw sinoError("ERR_SINO_ARG_TYPE", `Expected a function for onProgress but received ${show(onProgress)}.`);
+}
+
 export async function runJob(
   operation: string,
   parameters: object,
   { signal, onProgress }: JobOptions = {},
 ): Promise<Record<string, number>> {
+  requireJobOptions(signal, onProgress);
   signal?.throwIfAborted();
   const native = addon();
   let thrown: { value: unknown } | undefined;

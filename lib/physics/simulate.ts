@@ -4,7 +4,7 @@ import { show, sinoError } from "../core/errors.ts";
 import { requireFinite, select } from "../image/pixels.ts";
 import type { OperationOptions } from "../native/job.ts";
 import { batchOf } from "../tomography/batch.ts";
-import type { Geometry } from "../tomography/geometry.ts";
+import { type Geometry, requireGeometry } from "../tomography/geometry.ts";
 import { project } from "../tomography/project.ts";
 import { fieldReferenceKeV, muWater70keV } from "./constants.ts";
 import { type EdgeModel, type ImageUnit, type Layer, metalPaths, polychromatic, splitTissue } from "./forward.ts";
@@ -94,6 +94,7 @@ export async function simulateMetalPair(
   const { geometry, signal, onProgress, device, unit = "hu", edge = "div4" } = options;
   const { muWater = muWater70keV, referenceKeV = fieldReferenceKeV, photons = 2e7, scatter = 20 } = options;
   const job = { signal, onProgress, device };
+  requireGeometry(geometry);
   const seed = checkSeed(options.seed);
   const spectrum = spectrumOf(options.spectrum ?? kVp120);
   const material = materialOf(options.material ?? "titanium");

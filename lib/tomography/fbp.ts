@@ -4,7 +4,7 @@ import { addon } from "../native/addon.ts";
 import type { OperationOptions } from "../native/job.ts";
 import { fromNative, runJob } from "../native/job.ts";
 import { batchOf, type OutputOptions, output, sinogramShape } from "./batch.ts";
-import { type Geometry, nativeGeometry } from "./geometry.ts";
+import { type Geometry, nativeGeometry, requireGeometry } from "./geometry.ts";
 import { operationOf, type RouteOptions } from "./route.ts";
 
 export const filters = ["ram-lak", "shepp-logan", "cosine", "hamming", "hann"] as const;
@@ -32,6 +32,7 @@ export async function fbp(
   geometry: Geometry,
   options: FilterOptions & RouteOptions = {},
 ): Promise<Volume> {
+  requireGeometry(geometry);
   const { data, slices, lead } = await batchOf(
     sinograms,
     "sinograms",
@@ -62,6 +63,7 @@ export async function filterViews(
   geometry: Geometry,
   options: FilterOptions = {},
 ): Promise<Volume> {
+  requireGeometry(geometry);
   const { data, slices, lead } = await batchOf(
     sinograms,
     "sinograms",
@@ -95,6 +97,7 @@ export async function backproject(
   geometry: Geometry,
   options: OperationOptions & OutputOptions = {},
 ): Promise<Volume> {
+  requireGeometry(geometry);
   const { data, slices, lead } = await batchOf(filtered, "filtered", sinogramShape(geometry), "views × bins", options);
   const images = output([...lead, ...geometry.image.shape], options.out);
   await runJob(
@@ -122,6 +125,7 @@ export interface Scan {
 
 /** What the angles of a geometry amount to, as `fbp` sees them. */
 export function scanOf(geometry: Geometry): Scan {
+  requireGeometry(geometry);
   try {
     return addon().describeScan(nativeGeometry(geometry));
   } catch (error) {

@@ -185,6 +185,17 @@ export function fanBeam(options: FanOptions): FanGeometry {
   };
 }
 
+/** Throws ERR_SINO_ARG_TYPE for what parallelBeam, fanBeam or parseGeometry cannot have made. */
+export function requireGeometry(geometry: unknown): asserts geometry is Geometry {
+  const { beam, bins, angles, image } = (geometry ?? {}) as Partial<Geometry>;
+  const isBeam = beam === "parallel" || beam === "fan";
+  if (!isBeam || typeof bins !== "number" || !(angles instanceof Float64Array) || image?.shape?.length !== 2)
+    throw sinoError(
+      "ERR_SINO_ARG_TYPE",
+      `Expected a geometry made by parallelBeam, fanBeam or readGeometry but received ${show(geometry)}.`,
+    );
+}
+
 /** Largest angle of a fan to either side of its central ray, degrees; 0 for a parallel beam. */
 export function halfFanDeg(geometry: Geometry): number {
   if (geometry.beam === "parallel") return 0;

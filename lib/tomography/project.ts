@@ -3,7 +3,7 @@ import type { ArrayLike, Volume } from "../core/arrays.ts";
 import type { OperationOptions } from "../native/job.ts";
 import { runJob } from "../native/job.ts";
 import { batchOf, type OutputOptions, output, sinogramShape } from "./batch.ts";
-import { type Geometry, nativeGeometry } from "./geometry.ts";
+import { type Geometry, nativeGeometry, requireGeometry } from "./geometry.ts";
 import { operationOf, type RouteOptions } from "./route.ts";
 
 export type ProjectOptions = OperationOptions & OutputOptions & RouteOptions;
@@ -18,6 +18,7 @@ export type ProjectOptions = OperationOptions & OutputOptions & RouteOptions;
  * const sinogram = await project(image, parallelBeam({ bins: 367, binMm: 1, angles: { span: 180, count: 360 }, image: { shape: [256, 256], pixelMm: 1 } }));
  */
 export async function project(images: ArrayLike, geometry: Geometry, options: ProjectOptions = {}): Promise<Volume> {
+  requireGeometry(geometry);
   const { data, slices, lead } = await batchOf(images, "images", geometry.image.shape, "rows × columns", options);
   const sinograms = output([...lead, ...sinogramShape(geometry)], options.out);
   await runJob(
@@ -43,6 +44,7 @@ export async function projectTranspose(
   geometry: Geometry,
   options: ProjectOptions = {},
 ): Promise<Volume> {
+  requireGeometry(geometry);
   const { data, slices, lead } = await batchOf(
     sinograms,
     "sinograms",

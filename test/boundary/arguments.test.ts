@@ -1,6 +1,7 @@
 /** Every way to call wrongly gets an error with its code; nothing crashes, nothing is computed on bad memory. */
 import * as assert from "uvu/assert";
 import { volume } from "../../lib/core/arrays.ts";
+import { metalTrace } from "../../lib/mar/sinogram.ts";
 import { addon } from "../../lib/native/addon.ts";
 import { fbp } from "../../lib/tomography/fbp.ts";
 import { fanBeam, nativeGeometry, parallelBeam } from "../../lib/tomography/geometry.ts";
@@ -39,6 +40,18 @@ test("a shape that disagrees with the geometry says both", async () => {
   const error = await assertRejects(() => fbp(volume(new Float32Array(20), [4, 5]), geometry), "ERR_SINO_SHAPE");
   assert.match(error.message, "3 × 9");
   assert.match(error.message, "[4, 5]");
+});
+
+test("what is no geometry, no signal and no callback", async () => {
+  const { image: _, ...noImage } = geometry;
+  const listed = { ...geometry, angles: [0, 60, 120] };
+  for (const bad of [null, undefined, 5, {}, { beam: "cone" }, noImage, listed]) {
+    await assertRejects(() => fbp(sinogram(), bad as never), "ERR_SINO_ARG_TYPE");
+    await assertRejects(() => project(slice(), bad as never), "ERR_SINO_ARG_TYPE");
+    await assertRejects(() => metalTrace(slice(), bad as never), "ERR_SINO_ARG_TYPE");
+  }
+  await assertRejects(() => fbp(sinogram(), geometry, { signal: {} as never }), "ERR_SINO_ARG_TYPE");
+  await assertRejects(() => fbp(sinogram(), geometry, { onProgress: 5 as never }), "ERR_SINO_ARG_TYPE");
 });
 
 test("NaN and infinity in a sinogram are counted and located", async () => {
