@@ -154,6 +154,7 @@ struct SliceTask {
   int64_t first_view;
   int64_t views;
   float* sinogram;
+  const std::atomic<bool>& cancelled;
 
   float* place(int64_t view, int64_t bin) const { return sinogram + (first_view + view) * g.bins + bin; }
 
@@ -173,7 +174,7 @@ struct SliceTask {
   void run() const {
     WindowRays window;
     window.fan = g.beam != Beam::parallel;
-    for (int64_t bin = 0; bin < g.bins; bin += kRays) {
+    for (int64_t bin = 0; bin < g.bins && !cancelled; bin += kRays) {
       for (int64_t view = 0; view < views;) {
         const Block block = block_at(rays, view, bin);
         const int by_rows = block.along_rows;
@@ -213,8 +214,15 @@ void joseph_project_windows(const Context& context, const JosephArgs& args) {
       TaskRays rays(g.bins);
       for (int64_t v = begin; v < end; v++) windows.rays_of_view(tables.table, v, rays.of(v - begin));
       for (int64_t s = 0; s < slices; s++) {
-        if (context.job.cancelled) return;
-        SliceTask{g, windows, rays, images[s], begin, end - begin, args.output + (first + s) * g.rays()}.run();
+        SliceTask{g,
+                  windows,
+                  rays,
+                  images[s],
+                  begin,
+                  end - begin,
+                  args.output + (first + s) * g.rays(),
+                  context.job.cancelled}
+            .run();
       }
       context.job.advance((end - begin) * slices);
     });
