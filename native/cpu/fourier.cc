@@ -5,7 +5,7 @@
 //   real FFTs to bins. Neighbouring views run through mostly the same cells (30 kB of them at 512²), which stay in L1.
 // Transpose. The same steps backwards. Step (4) spreads tile by tile in four colours (ops/fourier.h), views in a fixed
 //   order within a tile: no two threads write one cell, and results do not depend on the number of threads.
-// Bytes per sample: 7 rows of 56 B of the grid, from L1 mostly. FFTs run in buffers of 8·width bytes per cell of a line: L2.
+// Bytes per sample: 6 rows of 48 B of the grid, from L1 mostly. FFTs run in buffers of 8·width bytes per cell of a line: L2.
 #include "native/ops/fourier.h"
 
 #include <algorithm>
@@ -68,7 +68,12 @@ class Workspaces {
 };
 
 FftPlan fft_plan(const FourierTransform& t) {
-  return {t.length, static_cast<int>(t.radices.size()), t.radices.data(), t.twiddles.data(), t.place.data()};
+  return {t.length,          static_cast<int>(t.radices.size()),    t.radices.data(),
+          t.twiddles.data(), t.twiddles.data() + t.twiddles.size(), t.place.data()};
+}
+
+int64_t view_work(const FourierPlan& plan, int64_t width) {
+  return 2 * std::max(plan.transform_view.length, plan.filter.transform.length) * width;
 }
 
 int64_t blocks_of(int64_t count, int64_t size) { return (count + size - 1) / size; }
@@ -88,7 +93,9 @@ struct Pass {
               plan.row_weights.data(),
               plan.sample_weights.data(),
               &plan.kernel_x[0][0],
-              &plan.kernel_y[0][0]};
+              &plan.kernel_y[0][0],
+              {fft_plan(plan.filter.transform), plan.measured_bins, plan.first_bin, plan.filter.response.data(),
+               plan.filter.ray_weights.data(), plan.filter.view_weights.data()}};
     grid.cells_x = plan.transform_x.length, grid.cells_y = plan.transform_y.length;
     // 64 B lines; an odd number of them per row, so that cells above each other fall into different cache sets
     const int64_t cells = kFourierPad + blocks_of(grid.half(), 16) * 16 + 24;
@@ -161,16 +168,27 @@ void fold_rows(const FourierGrid& g) {
   }
 }
 
-// Sample 0 of every line lies in the same place. Their sum, the mean of the image, is made in double here, for it would lose
-// its last digits as a float32 sum over all views.
-void gather_means(float* samples, int64_t views, int64_t stride) {
-  double re = 0, im = 0;
-  for (int64_t v = 0; v < views; v++) {
-    float* first = samples + v * stride;
-    re += first[0], im += first[1];
-    first[0] = first[1] = 0;
+// All lines meet around zero: hundreds of views add to the same few cells there, and a float32 sum would lose its last
+// digits. A few lines at a time go to a patch of their own, and patches are summed in double.
+void spread_middle(const Pass& pass, const FourierGrid& grid, const float* samples) {
+  constexpr size_t kLinesPerPatch = 16;
+  constexpr int64_t kStride = 2 * (kFourierPad + kFourierMiddle + 24);
+  constexpr int64_t kSize = (2 * kFourierMiddle + 2 * kFourierPad) * kStride;
+  const int64_t radius = middle_radius(pass.plan), size = (2 * radius + 2 * kFourierPad) * kStride;
+  alignas(64) float memory[kSize];
+  std::vector<double> sums(size, 0.0);
+  const FourierGrid patch = {2 * radius, 2 * radius, kStride, memory};
+  const std::vector<FourierLine>& lines = pass.plan.lines;
+  for (size_t first = 0; first < lines.size(); first += kLinesPerPatch) {
+    std::memset(memory, 0, sizeof(float) * size);
+    for (size_t l = first; l < std::min(lines.size(), first + kLinesPerPatch); l++)
+      pass.simd.spread(pass.tables, patch, lines[l], 0, lines[l].middle_samples, samples + l * pass.sample_stride);
+    for (int64_t i = 0; i < size; i++) sums[i] += memory[i];
   }
-  samples[0] = static_cast<float>(re), samples[1] = static_cast<float>(im);
+  for (int64_t x = 0; x < 2 * radius + 2 * kFourierPad; x++) {
+    float* row = grid.data + (grid.cells_x / 2 - radius + x) * grid.stride;
+    for (int64_t i = 0; i < kStride; i++) row[i] += static_cast<float>(sums[x * kStride + i]);
+  }
 }
 
 }  // namespace
@@ -181,7 +199,7 @@ void fourier_project(const Context& context, const FourierArgs& args) {
   Pass pass(context, plan, args.slices);
   const int64_t width = pass.simd.width, longest = std::max(pass.grid.cells_x, pass.grid.cells_y);
   Workspaces lanes(context, 2 * longest * width);
-  Workspaces views(context, 2 * plan.transform_view.length * width + 2 * width * pass.sample_stride);
+  Workspaces views(context, view_work(plan, width) + 2 * width * pass.sample_stride);
   for (int64_t s = 0; s < args.slices; s += pass.at_once) {
     const int64_t count = std::min(pass.at_once, args.slices - s);
     const float* images = args.input + s * plan.rows * plan.columns;
@@ -204,7 +222,7 @@ void fourier_project(const Context& context, const FourierArgs& args) {
       const FourierGrid grid = pass.grid_of(i);
       const int64_t first = block * 2 * width, lines = std::min(2 * width, plan.views - first);
       views.with([&](float* work) {
-        float* samples = work + 2 * plan.transform_view.length * width;
+        float* samples = work + view_work(plan, width);
         for (int64_t l = 0; l < lines; l++) {
           const FourierLine& line = plan.lines[first + l];
           float *row = samples + l * pass.sample_stride, *end = row + 2 * line.samples;
@@ -226,18 +244,18 @@ void fourier_transpose(const Context& context, const FourierArgs& args) {
   Pass pass(context, plan, args.slices);
   const int64_t width = pass.simd.width, longest = std::max(pass.grid.cells_x, pass.grid.cells_y);
   const int64_t samples_size = plan.views * pass.sample_stride;
-  Workspaces lanes(context, 2 * longest * width), views(context, 2 * plan.transform_view.length * width);
+  Workspaces lanes(context, 2 * longest * width), views(context, view_work(plan, width));
   Scratch<float> samples = context.scratch<float>(checked_product(pass.at_once, samples_size));
   for (int64_t s = 0; s < args.slices; s += pass.at_once) {
     const int64_t count = std::min(pass.at_once, args.slices - s);
-    const float* sinograms = args.input + s * plan.views * plan.bins;
+    const float* sinograms = args.input + s * plan.views * plan.measured_bins;
     float* images = args.output + s * plan.rows * plan.columns;
     pass.for_blocks(count, pass.view_blocks, [&](int64_t i, int64_t block) {
       const int64_t first = block * 2 * width, lines = std::min(2 * width, plan.views - first);
       float* rows = samples.data() + i * samples_size + first * pass.sample_stride;
       views.with([&](float* work) {
         pass.simd.views_backward(pass.tables, &plan.lines[first], static_cast<int>(lines),
-                                 sinograms + i * plan.views * plan.bins, rows, pass.sample_stride, work);
+                                 sinograms + i * plan.views * plan.measured_bins, rows, pass.sample_stride, work);
       });
       for (int64_t l = 0; l < lines; l++) {
         const FourierLine& line = plan.lines[first + l];
@@ -246,14 +264,13 @@ void fourier_transpose(const Context& context, const FourierArgs& args) {
       }
       context.job.advance(lines);
     });
-    pass.for_blocks(count, 1, [&](int64_t i, int64_t) {
-      gather_means(samples.data() + i * samples_size, plan.views, pass.sample_stride);
-    });
     const int64_t rows_padded = pass.grid.cells_x + 2 * kFourierPad;
     pass.for_blocks(count, blocks_of(rows_padded, kRowsPerChunk), [&](int64_t i, int64_t block) {
       const int64_t begin = block * kRowsPerChunk, end = std::min(rows_padded, begin + kRowsPerChunk);
       std::memset(pass.grid_of(i).data + begin * pass.grid.stride, 0, sizeof(float) * (end - begin) * pass.grid.stride);
     });
+    pass.for_blocks(
+        count, 1, [&](int64_t i, int64_t) { spread_middle(pass, pass.grid_of(i), samples.data() + i * samples_size); });
     for (const auto& tiles : plan.tiles)
       pass.for_blocks(count, static_cast<int64_t>(tiles.size()), [&](int64_t i, int64_t tile) {
         const FourierGrid grid = pass.grid_of(i);

@@ -78,87 +78,114 @@ SINO_INLINE void transpose(Vec* m) {
 }
 
 // ---------------------------------------------------------------- transform
-SINO_INLINE void put_turned(float* re, float* im, Vec r, Vec i, const float* t) {
-  put(re, r * t[0] - i * t[1]);
-  put(im, r * t[1] + i * t[0]);
-}
-
+// Discrete transforms of R registers in place.
 template <int R>
-SINO_INLINE void butterfly(float* r, float* i, int64_t o, const float* t);
+SINO_INLINE void small_transform(Vec* r, Vec* i);
 
 template <>
-SINO_INLINE void butterfly<2>(float* r, float* i, int64_t o, const float* t) {
-  const Vec ar = get(r), br = get(r + o), ai = get(i), bi = get(i + o);
-  put(r, ar + br), put(i, ai + bi);
-  put_turned(r + o, i + o, ar - br, ai - bi, t);
+SINO_INLINE void small_transform<2>(Vec* r, Vec* i) {
+  const Vec ar = r[0], ai = i[0];
+  r[0] = ar + r[1], i[0] = ai + i[1];
+  r[1] = ar - r[1], i[1] = ai - i[1];
 }
 
 template <>
-SINO_INLINE void butterfly<3>(float* r, float* i, int64_t o, const float* t) {
+SINO_INLINE void small_transform<3>(Vec* r, Vec* i) {
   constexpr float s = 0.866025403784438647f;
-  const Vec ar = get(r), br = get(r + o), cr = get(r + 2 * o);
-  const Vec ai = get(i), bi = get(i + o), ci = get(i + 2 * o);
-  const Vec pr = br + cr, pi = bi + ci, mr = s * (br - cr), mi = s * (bi - ci);
-  const Vec hr = ar - 0.5f * pr, hi = ai - 0.5f * pi;
-  put(r, ar + pr), put(i, ai + pi);
-  put_turned(r + o, i + o, hr + mi, hi - mr, t);
-  put_turned(r + 2 * o, i + 2 * o, hr - mi, hi + mr, t + 2);
+  const Vec pr = r[1] + r[2], pi = i[1] + i[2], mr = s * (r[1] - r[2]), mi = s * (i[1] - i[2]);
+  const Vec hr = r[0] - 0.5f * pr, hi = i[0] - 0.5f * pi;
+  r[0] += pr, i[0] += pi;
+  r[1] = hr + mi, i[1] = hi - mr;
+  r[2] = hr - mi, i[2] = hi + mr;
 }
 
 template <>
-SINO_INLINE void butterfly<4>(float* r, float* i, int64_t o, const float* t) {
-  const Vec ar = get(r), br = get(r + o), cr = get(r + 2 * o), dr = get(r + 3 * o);
-  const Vec ai = get(i), bi = get(i + o), ci = get(i + 2 * o), di = get(i + 3 * o);
-  const Vec sr = ar + cr, si = ai + ci, pr = br + dr, pi = bi + di;
-  const Vec er = ar - cr, ei = ai - ci, fr = br - dr, fi = bi - di;
-  put(r, sr + pr), put(i, si + pi);
-  put_turned(r + o, i + o, er + fi, ei - fr, t);
-  put_turned(r + 2 * o, i + 2 * o, sr - pr, si - pi, t + 2);
-  put_turned(r + 3 * o, i + 3 * o, er - fi, ei + fr, t + 4);
+SINO_INLINE void small_transform<4>(Vec* r, Vec* i) {
+  const Vec sr = r[0] + r[2], si = i[0] + i[2], pr = r[1] + r[3], pi = i[1] + i[3];
+  const Vec er = r[0] - r[2], ei = i[0] - i[2], fr = r[1] - r[3], fi = i[1] - i[3];
+  r[0] = sr + pr, i[0] = si + pi;
+  r[1] = er + fi, i[1] = ei - fr;
+  r[2] = sr - pr, i[2] = si - pi;
+  r[3] = er - fi, i[3] = ei + fr;
 }
 
 template <>
-SINO_INLINE void butterfly<5>(float* r, float* i, int64_t o, const float* t) {
+SINO_INLINE void small_transform<5>(Vec* r, Vec* i) {
   constexpr float c1 = 0.309016994374947424f, c2 = -0.809016994374947424f;
   constexpr float s1 = 0.951056516295153572f, s2 = 0.587785252292473129f;
-  const Vec ar = get(r), br = get(r + o), cr = get(r + 2 * o), dr = get(r + 3 * o), er = get(r + 4 * o);
-  const Vec ai = get(i), bi = get(i + o), ci = get(i + 2 * o), di = get(i + 3 * o), ei = get(i + 4 * o);
-  const Vec pr = br + er, pi = bi + ei, qr = cr + dr, qi = ci + di;
-  const Vec ur = br - er, ui = bi - ei, vr = cr - dr, vi = ci - di;
-  const Vec xr = ar + c1 * pr + c2 * qr, xi = ai + c1 * pi + c2 * qi;
-  const Vec yr = ar + c2 * pr + c1 * qr, yi = ai + c2 * pi + c1 * qi;
+  const Vec pr = r[1] + r[4], pi = i[1] + i[4], qr = r[2] + r[3], qi = i[2] + i[3];
+  const Vec ur = r[1] - r[4], ui = i[1] - i[4], vr = r[2] - r[3], vi = i[2] - i[3];
+  const Vec xr = r[0] + c1 * pr + c2 * qr, xi = i[0] + c1 * pi + c2 * qi;
+  const Vec yr = r[0] + c2 * pr + c1 * qr, yi = i[0] + c2 * pi + c1 * qi;
   const Vec gr = s1 * ur + s2 * vr, gi = s1 * ui + s2 * vi;
   const Vec hr = s2 * ur - s1 * vr, hi = s2 * ui - s1 * vi;
-  put(r, ar + pr + qr), put(i, ai + pi + qi);
-  put_turned(r + o, i + o, xr + gi, xi - gr, t);
-  put_turned(r + 2 * o, i + 2 * o, yr + hi, yi - hr, t + 2);
-  put_turned(r + 3 * o, i + 3 * o, yr - hi, yi + hr, t + 4);
-  put_turned(r + 4 * o, i + 4 * o, xr - gi, xi + gr, t + 6);
+  r[0] += pr + qr, i[0] += pi + qi;
+  r[1] = xr + gi, i[1] = xi - gr;
+  r[2] = yr + hi, i[2] = yi - hr;
+  r[3] = yr - hi, i[3] = yi + hr;
+  r[4] = xr - gi, i[4] = xi + gr;
 }
 
-template <int R>
+template <int R, bool Back>
 static void fft_pass(float* re, float* im, int64_t length, int64_t span, const float* twiddles) {
   const int64_t part = span / R;
-  for (int64_t block = 0; block < length; block += span)
-    for (int64_t k = 0; k < part; k++)
-      butterfly<R>(re + (block + k) * W, im + (block + k) * W, part * W, twiddles + k * 2 * (R - 1));
+  for (int64_t block = 0; block < length; block += span) {
+    const float* t = twiddles;
+    for (int64_t k = 0; k < part; k++, t += 2 * (R - 1)) {
+      float *pr = re + (block + k) * W, *pi = im + (block + k) * W;
+      Vec r[R], i[R];
+      for (int m = 0; m < R; m++) r[m] = get(pr + m * part * W), i[m] = get(pi + m * part * W);
+      if constexpr (Back) {  // every step of the other direction transposed and conjugated, in reverse
+        for (int m = 1; m < R; m++) {
+          const Vec x = r[m];
+          r[m] = x * t[2 * m - 2] + i[m] * t[2 * m - 1];
+          i[m] = i[m] * t[2 * m - 2] - x * t[2 * m - 1];
+        }
+        small_transform<R>(i, r);
+      } else {
+        small_transform<R>(r, i);
+        for (int m = 1; m < R; m++) {
+          const Vec x = r[m];
+          r[m] = x * t[2 * m - 2] - i[m] * t[2 * m - 1];
+          i[m] = i[m] * t[2 * m - 2] + x * t[2 * m - 1];
+        }
+      }
+      for (int m = 0; m < R; m++) put(pr + m * part * W, r[m]), put(pi + m * part * W, i[m]);
+    }
+  }
 }
 
+template <bool Back>
+SINO_INLINE void fft_any_pass(int radix, float* re, float* im, int64_t length, int64_t span, const float* twiddles) {
+  if (radix == 4)
+    fft_pass<4, Back>(re, im, length, span, twiddles);
+  else if (radix == 5)
+    fft_pass<5, Back>(re, im, length, span, twiddles);
+  else if (radix == 3)
+    fft_pass<3, Back>(re, im, length, span, twiddles);
+  else
+    fft_pass<2, Back>(re, im, length, span, twiddles);
+}
+
+// Natural order in, frequency f at place[f] out.
 static void fft(const FftPlan& plan, float* re, float* im) {
   int64_t span = plan.length;
   const float* twiddles = plan.twiddles;
   for (int p = 0; p < plan.passes; p++) {
-    const int radix = plan.radix[p];
-    if (radix == 4)
-      fft_pass<4>(re, im, plan.length, span, twiddles);
-    else if (radix == 5)
-      fft_pass<5>(re, im, plan.length, span, twiddles);
-    else if (radix == 3)
-      fft_pass<3>(re, im, plan.length, span, twiddles);
-    else
-      fft_pass<2>(re, im, plan.length, span, twiddles);
-    span /= radix;
-    twiddles += span * 2 * (radix - 1);
+    fft_any_pass<false>(plan.radix[p], re, im, plan.length, span, twiddles);
+    span /= plan.radix[p];
+    twiddles += span * 2 * (plan.radix[p] - 1);
+  }
+}
+
+// The adjoint of fft, rounded twiddles included: frequency f at place[f] in, natural order out, not divided by the length.
+static void fft_back(const FftPlan& plan, float* re, float* im) {
+  int64_t span = 1;
+  const float* twiddles = plan.twiddles_end;
+  for (int p = plan.passes - 1; p >= 0; p--) {
+    twiddles -= span * 2 * (plan.radix[p] - 1);
+    span *= plan.radix[p];
+    fft_any_pass<true>(plan.radix[p], re, im, plan.length, span, twiddles);
   }
 }
 
@@ -232,7 +259,7 @@ static void columns_backward(const FourierTables& tables, const float* middle, i
     }
     transpose(ar), transpose(ai), transpose(br), transpose(bi);
     for (int t = 0; t < W && y0 + t < half; t++) {
-      const int64_t y = y0 + t, up = y * W, down = (n - y) * W;
+      const int64_t y = y0 + t, up = plan_y.place[y] * W, down = plan_y.place[y ? n - y : 0] * W;
       if (y == 0 || 2 * y == n) {
         put(re + up, 2.0f * ar[t]), put(im + up, 2.0f * br[t]);
       } else {
@@ -241,11 +268,11 @@ static void columns_backward(const FourierTables& tables, const float* middle, i
       }
     }
   }
-  fft(plan_y, im, re);
+  fft_back(plan_y, re, im);
   const Vec weight_a = get_some(tables.column_weights + x0, count_a);
   const Vec weight_b = get_some(tables.column_weights + x0 + W, count_b);
   for (int64_t r = 0; r < rows; r++) {
-    const int64_t place = plan_y.place[wrapped_place(r, rows, n)] * W;
+    const int64_t place = wrapped_place(r, rows, n) * W;
     float* p = image + r * columns + x0;
     const float weight = tables.row_weights[r];
     put_some(p, get(re + place) * (weight * weight_a), count_a);
@@ -280,14 +307,14 @@ static void rows_backward(const FourierTables& tables, const FourierGrid& grid, 
   float *re = work, *im = work + n * W;
   const float* cell = grid.data + kFourierPad * grid.stride + 2 * (kFourierPad + block * W);
   for (int64_t x = 0; x < n; x++, cell += grid.stride) {
-    const int64_t place = (x < n / 2 ? x + n / 2 : x - n / 2) * W;
+    const int64_t place = plan_x.place[x < n / 2 ? x + n / 2 : x - n / 2] * W;
     const Pair p = split(cell);
     put(re + place, p.re), put(im + place, p.im);
   }
-  fft(plan_x, im, re);
+  fft_back(plan_x, re, im);
   float* record = middle + block * columns * 2 * W;
   for (int64_t c = 0; c < columns; c++, record += 2 * W) {
-    const int64_t place = plan_x.place[wrapped_place(c, columns, n)] * W;
+    const int64_t place = wrapped_place(c, columns, n) * W;
     put(record, get(re + place)), put(record + W, get(im + place));
   }
 }
@@ -464,18 +491,19 @@ static void views_forward(const FourierTables& tables, const FourierLine* lines,
     }
     transpose(r[0]), transpose(r[1]), transpose(i[0]), transpose(i[1]);
     for (int t = 0; t < W && j0 + t < tables.most_samples; t++) {
-      const int64_t up = (j0 + t) % n, down = up ? n - up : 0;
-      put(re + up * W, get(re + up * W) + (r[0][t] - i[1][t]));
-      put(im + up * W, get(im + up * W) + (i[0][t] + r[1][t]));
-      put(re + down * W, get(re + down * W) + (r[0][t] + i[1][t]));
-      put(im + down * W, get(im + down * W) + (r[1][t] - i[0][t]));
+      const int64_t f = (j0 + t) % n;
+      const int64_t up = plan_view.place[f] * W, down = plan_view.place[f ? n - f : 0] * W;
+      put(re + up, get(re + up) + (r[0][t] - i[1][t]));
+      put(im + up, get(im + up) + (i[0][t] + r[1][t]));
+      put(re + down, get(re + down) + (r[0][t] + i[1][t]));
+      put(im + down, get(im + down) + (r[1][t] - i[0][t]));
     }
   }
-  fft(plan_view, im, re);
+  fft_back(plan_view, re, im);
   for (int64_t k0 = 0; k0 < tables.bins; k0 += W) {
     Vec parts[2][W];
     for (int t = 0; t < W; t++) {
-      const int64_t place = plan_view.place[k0 + t < tables.bins ? k0 + t : 0] * W;
+      const int64_t place = (k0 + t < tables.bins ? k0 + t : 0) * W;
       parts[0][t] = get(re + place), parts[1][t] = get(im + place);
     }
     transpose(parts[0]), transpose(parts[1]);
@@ -484,20 +512,59 @@ static void views_forward(const FourierTables& tables, const FourierLine* lines,
   }
 }
 
+// Views to lanes, one behind the other, zeros up to `length`.
+SINO_INLINE void load_views(const FourierTables& tables, const FourierLine* lines, int count, const float* sinogram,
+                            const float* ray_weights, int64_t first_bin, int64_t length, float* re, float* im) {
+  const int64_t bins = tables.filter.measured_bins;
+  for (int64_t k = 0; k < first_bin; k++) put(re + k * W, Vec{}), put(im + k * W, Vec{});
+  re += first_bin * W, im += first_bin * W, length -= first_bin;
+  for (int64_t k0 = 0; k0 < bins; k0 += W) {
+    Vec parts[2][W];
+    const Vec weights = ray_weights ? get_some(ray_weights + k0, bins - k0) : Vec{} + 1.0f;
+    for (int l = 0; l < 2 * W; l++)
+      parts[l / W][l % W] = l < count ? get_some(sinogram + lines[l].view * bins + k0, bins - k0) * weights : Vec{};
+    transpose(parts[0]), transpose(parts[1]);
+    for (int t = 0; t < W && k0 + t < length; t++)
+      put(re + (k0 + t) * W, parts[0][t]), put(im + (k0 + t) * W, parts[1][t]);
+  }
+  for (int64_t k = (bins + W - 1) / W * W; k < length; k++) put(re + k * W, Vec{}), put(im + k * W, Vec{});
+}
+
+// The views filtered, as load_views would have left them. Real and even responses do not mix the two views of a lane.
+SINO_INLINE void filter_views(const FourierTables& tables, const FourierLine* lines, int count, const float* sinogram,
+                              float* work) {
+  const FftPlan& plan = tables.filter.fft;
+  const int64_t n = plan.length, length = tables.fft_view.length;
+  float *re = work, *im = work + n * W;
+  load_views(tables, lines, count, sinogram, tables.filter.ray_weights, tables.filter.first_bin, n, re, im);
+  fft(plan, re, im);
+  for (int64_t f = 0; f < n; f++) {
+    const int64_t place = plan.place[f] * W;
+    put(re + place, get(re + place) * tables.filter.response[f]);
+    put(im + place, get(im + place) * tables.filter.response[f]);
+  }
+  fft_back(plan, re, im);
+  float view_weights[2 * W] = {};
+  for (int l = 0; l < count; l++) view_weights[l] = tables.filter.view_weights[lines[l].view];
+  const Vec weight_re = get(view_weights), weight_im = get(view_weights + W);
+  const float* filtered_im = im;
+  im = work + length * W;
+  for (int64_t k = 0; k < tables.bins; k++) {
+    put(re + k * W, get(re + k * W) * weight_re);
+    put(im + k * W, get(filtered_im + k * W) * weight_im);
+  }
+  for (int64_t k = tables.bins; k < length; k++) put(re + k * W, Vec{}), put(im + k * W, Vec{});
+}
+
 static void views_backward(const FourierTables& tables, const FourierLine* lines, int count, const float* sinogram,
                            float* samples, int64_t stride, float* work) {
   const FftPlan& plan_view = tables.fft_view;
   const int64_t n = plan_view.length;
   float *re = work, *im = work + n * W;
-  for (int64_t k0 = 0; k0 < n; k0 += W) {
-    Vec parts[2][W];
-    for (int l = 0; l < 2 * W; l++)
-      parts[l / W][l % W] = l < count && k0 < tables.bins
-                                ? get_some(sinogram + lines[l].view * tables.bins + k0, tables.bins - k0)
-                                : Vec{};
-    if (k0 < tables.bins) transpose(parts[0]), transpose(parts[1]);
-    for (int t = 0; t < W && k0 + t < n; t++) put(re + (k0 + t) * W, parts[0][t]), put(im + (k0 + t) * W, parts[1][t]);
-  }
+  if (tables.filter.fft.length > 0)
+    filter_views(tables, lines, count, sinogram, work);
+  else
+    load_views(tables, lines, count, sinogram, nullptr, 0, n, re, im);
   fft(plan_view, re, im);
   Rotors rotors;
   start_rotors(lines, count, rotors);

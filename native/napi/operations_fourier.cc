@@ -42,7 +42,7 @@ Work reconstruct(Arguments& a, int64_t* total) {
   const int64_t slices = slices_of(a);
   const float* sinograms = a.input<float>("sinograms", checked_product(slices, geometry->rays()));
   float* images = a.output<float>("images", checked_product(slices, geometry->grid.pixels()));
-  *total = 2 * slices * geometry->views();
+  *total = slices * geometry->views();
   return [=, &backend](const Context& context) -> Numbers {
     require_finite(context, sinograms, slices * geometry->rays(), "sinograms");
     fbp_fourier(context, backend, fbp_plan(*geometry, options), slices, sinograms, images);

@@ -1,6 +1,7 @@
 #include "native/ops/fourier.h"
 
 #include <algorithm>
+#include <complex>
 #include <deque>
 #include <mutex>
 
@@ -11,7 +12,7 @@ namespace sino {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
-constexpr double kOversampling = 1.25;
+constexpr double kOversampling = 1.5;
 constexpr int64_t kLongestView = 1 << 17;
 constexpr size_t kPlansKept = 4;
 
@@ -21,7 +22,7 @@ double bessel_i0(double x) {
   return sum;
 }
 
-// Kaiser–Bessel over kFourierSpan cells; the shape is the one with the least worst aliasing (found by search, 1.25 … 2).
+// Kaiser–Bessel over kFourierSpan cells; the shape is the one with the least worst aliasing (found by search, 1.25 … 1.5).
 struct Kernel {
   explicit Kernel(double oversampling)
       : beta(0.977 * kPi * kFourierSpan * (1 - 1 / (2 * oversampling))), top(bessel_i0(beta)) {}
@@ -91,6 +92,39 @@ FourierTransform transform_of(int64_t length) {
   return t;
 }
 
+// In double, only for tables: splits off the smallest prime factor.
+void dft(std::vector<std::complex<double>>& x) {
+  const size_t n = x.size();
+  if (n == 1) return;
+  size_t radix = 2;
+  while (n % radix != 0) radix++;
+  std::vector<std::vector<std::complex<double>>> parts(radix, std::vector<std::complex<double>>(n / radix));
+  for (size_t i = 0; i < n; i++) parts[i % radix][i / radix] = x[i];
+  for (auto& part : parts) dft(part);
+  for (size_t f = 0; f < n; f++) {
+    x[f] = 0;
+    for (size_t r = 0; r < radix; r++) x[f] += std::polar(1.0, -2 * kPi * (f * r % n) / n) * parts[r][f % (n / radix)];
+  }
+}
+
+// The same convolution on a shorter transform: the response becomes a kernel of 2·bins − 1 taps, and that a response.
+FourierFilter filter_of(const FilterPlan& ramp, int64_t measured_bins) {
+  FourierFilter filter;
+  std::vector<std::complex<double>> taps(ramp.response.begin(), ramp.response.end());
+  dft(taps);
+  const int64_t length = fourier_length(2 * ramp.bins - 1);
+  std::vector<std::complex<double>> wrapped(length, 0.0);
+  wrapped[0] = taps[0].real();
+  for (int64_t k = 1; k < ramp.bins; k++) wrapped[k] = wrapped[length - k] = taps[k].real();
+  dft(wrapped);
+  for (const auto& w : wrapped) filter.response.push_back(static_cast<float>(w.real() / length));
+  filter.transform = transform_of(length);
+  filter.view_weights = ramp.view_weights;
+  filter.ray_weights = ramp.ray_weights;
+  if (filter.ray_weights.empty()) filter.ray_weights.assign(measured_bins, 1.0f);
+  return filter;
+}
+
 void fill_tiles(FourierPlan& plan) {
   const int64_t cells_x = plan.transform_x.length, cells_y = plan.transform_y.length;
   const int64_t across = (cells_y / 2 + 1 + 2 * kFourierPad) / kFourierTileY + 1;
@@ -103,7 +137,7 @@ void fill_tiles(FourierPlan& plan) {
       return fourier_place(zero_x + j * line.step_x).cell / kFourierTileX * across +
              fourier_place(zero_y + j * line.step_y).cell / kFourierTileY;
     };
-    for (int32_t begin = 0, end; begin < line.samples; begin = end) {
+    for (int32_t begin = line.middle_samples, end; begin < line.samples; begin = end) {
       const int64_t tile = tile_of(begin), tx = tile / across, ty = tile % across;
       // where the line leaves the tile, by division, and then by looking
       double leaves = line.samples;
@@ -183,6 +217,9 @@ FourierPlan make_plan(const Geometry& g, const FourierOptions& options) {
     line.phase_re = std::cos(2 * kPi * turn), line.phase_im = std::sin(2 * kPi * turn);
     const double last = 0.5 / std::hypot(pose.ux * grid.dx, pose.uy * grid.dy) / std::fabs(unit);
     line.samples = static_cast<int32_t>(std::floor(last * (1 + 1e-12))) + 1;
+    const double cells = std::max(std::fabs(line.step_x), line.step_y);
+    line.middle_samples =
+        std::min<int32_t>(line.samples, static_cast<int32_t>(std::min(1e9, middle_radius(plan) / cells)) + 1);
     line.view = static_cast<int32_t>(v);
     if (2 * int64_t(line.samples - 1) == length) plan.edge_weights[v] = 0.5f;
     plan.most_samples = std::max(plan.most_samples, line.samples);
@@ -203,6 +240,15 @@ FourierPlan make_plan(const Geometry& g, const FourierOptions& options) {
     const double s = options.apodisation == Apodisation::linear ? sinc(double(j) / length) : 1;
     plan.sample_weights[j] = static_cast<float>(scale * s * s * (j == 0 ? 0.5 : 1));
   }
+  plan.measured_bins = plan.bins;
+  if (options.filter) {
+    plan.measured_bins = options.measured_bins, plan.first_bin = options.first_bin;
+    plan.filter = filter_of(*options.filter, plan.measured_bins);
+    auto& weights = plan.filter.ray_weights;  // of the measured bins only
+    if (static_cast<int64_t>(weights.size()) > plan.measured_bins)
+      weights =
+          std::vector<float>(weights.begin() + plan.first_bin, weights.begin() + plan.first_bin + plan.measured_bins);
+  }
   fill_tiles(plan);
   return plan;
 }
@@ -210,6 +256,7 @@ FourierPlan make_plan(const Geometry& g, const FourierOptions& options) {
 struct Kept {
   Geometry geometry;
   FourierOptions options;
+  FilterPlan filter;  // a copy of what options.filter pointed to
   std::shared_ptr<const FourierPlan> plan;
 };
 
@@ -221,6 +268,16 @@ bool same(const Geometry& a, const Geometry& b) {
          std::equal(a.poses.begin(), a.poses.end(), b.poses.begin(), b.poses.end(), same_pose);
 }
 
+bool same(const Kept& kept, const FourierOptions& options) {
+  const FourierOptions& o = kept.options;
+  if (o.apodisation != options.apodisation || o.scale != options.scale || !o.filter != !options.filter) return false;
+  if (!options.filter) return true;
+  const FilterPlan& f = *options.filter;
+  return o.measured_bins == options.measured_bins && o.first_bin == options.first_bin &&
+         kept.filter.response == f.response && kept.filter.ray_weights == f.ray_weights &&
+         kept.filter.view_weights == f.view_weights;
+}
+
 }  // namespace
 
 std::shared_ptr<const FourierPlan> fourier_plan(const Geometry& geometry, const FourierOptions& options) {
@@ -229,13 +286,11 @@ std::shared_ptr<const FourierPlan> fourier_plan(const Geometry& geometry, const 
   {
     std::lock_guard lock(mutex);
     for (const Kept& k : kept)
-      if (k.options.apodisation == options.apodisation && k.options.scale == options.scale &&
-          same(k.geometry, geometry))
-        return k.plan;
+      if (same(k, options) && same(k.geometry, geometry)) return k.plan;
   }
   auto plan = std::make_shared<const FourierPlan>(make_plan(geometry, options));
   std::lock_guard lock(mutex);
-  kept.push_front({geometry, options, plan});
+  kept.push_front({geometry, options, options.filter ? *options.filter : FilterPlan(), plan});
   if (kept.size() > kPlansKept) kept.pop_back();
   return plan;
 }

@@ -64,8 +64,8 @@ function periodOf({ image, bins, binMm, offsetBins }: ParallelGeometry): number 
   return best;
 }
 
-// the kernel: 6e-5 over an image, 2.4e-4 in its corners, and more where a few pixels are all corner
-const kernelError = 3e-4;
+// the kernel: 3.4e-5 over an image, 1e-4 in its corners
+const kernelError = 1e-4;
 
 for (const [name, geometry] of parallels) {
   const { shape } = geometry.image;
