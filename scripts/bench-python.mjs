@@ -2,7 +2,7 @@
 // (what is there already is left alone, what cannot be installed is named and skipped), then runs the Python side alone. Afterwards
 // `npm run bench -- compare` runs sinogram and its peers in turn. `--setup` only installs.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setupPackages } from "./setup.mjs";
 
@@ -22,6 +22,13 @@ function makeEnvironment() {
       "Install Python 3.10 or newer with venv (Debian: apt install python3-venv), or name one in PYTHON.",
   );
   process.exit(1);
+}
+
+/** The packages bring JavaScript and JSON of their own, which `npm run lint` is not to judge. */
+function keepLintOut() {
+  const off = { enabled: false };
+  const settings = { root: false, linter: off, formatter: off, assist: off };
+  writeFileSync(join(root, ".venv/biome.json"), JSON.stringify(settings));
 }
 
 const pip = (...args) => spawnSync(python, ["-m", "pip", ...args], { encoding: "utf8", maxBuffer: 1 << 26 });
@@ -49,6 +56,7 @@ function install(requirement) {
 }
 
 makeEnvironment();
+keepLintOut();
 const requirements = readFileSync(join(root, "bench/python/requirements.txt"), "utf8")
   .split("\n")
   .map((line) => line.trim())
