@@ -15,9 +15,9 @@ export interface RouteOptions {
   route?: Route | undefined;
 }
 
-/** From this many pixels and this many views on the Fourier route is the faster one; docs/performance.md has the figures. */
-const fourierPixels = 768 * 768;
-const fourierViews = 256;
+/** From this many pixels and this many views on the Fourier route is the faster one (bench/ops/fourier.bench.ts). */
+const fourierPixels = 256 * 256;
+const fourierViews = 64;
 
 function fourierPays({ beam, image, angles }: Geometry): boolean {
   return beam === "parallel" && image.shape[0] * image.shape[1] >= fourierPixels && angles.length >= fourierViews;
