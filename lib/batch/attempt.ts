@@ -1,6 +1,6 @@
 /** One job from claim to release: looks whether it is done, does it, keeps the record of it. */
 import { readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { sinoError } from "../core/errors.ts";
 import { writeFileAtomic } from "../core/files.ts";
 import { parseArraySpec } from "../data/array-files.ts";
@@ -14,7 +14,7 @@ import type { Lane, LaneResult } from "./lane.ts";
 import { seriesLog } from "./layout.ts";
 import { thisProcess } from "./machine.ts";
 import { failedText, hasOutputs, readDone, readFailed } from "./result.ts";
-import { clearStages, putFailed } from "./stage.ts";
+import { clearStage, clearStages, putFailed } from "./stage.ts";
 
 export type Outcome =
   | ({ kind: "done" } & LaneResult)
@@ -101,8 +101,9 @@ async function perform(job: PlannedJob, lane: Lane, claim: Claim, context: Attem
     await note(job, { stamp, inputDigest, finished: new Date().toISOString(), seconds: result.seconds }, out);
     return { kind: "done", ...result };
   } catch (error) {
+    await clearStage(job.target, claim.token); // the thread may have ended before it could
     if (signal.aborted) throw error;
-    if ((error as { isLost?: boolean }).isLost) return { kind: "contested" };
+    if (!(await claim.isMine())) return { kind: "contested" };
     const failure = failureOf(error);
     if (endsBatch(failure)) throw error;
     await putFailed(job.target, claim.token, failedText(job, failure));
@@ -110,7 +111,6 @@ async function perform(job: PlannedJob, lane: Lane, claim: Claim, context: Attem
   }
 }
 
-function lost(job: PlannedJob): Error {
-  const sentence = `Another process has taken over ${basename(job.target)}, as this one gave no sign of life.`;
-  return Object.assign(sinoError("ERR_SINO_IO", sentence), { isLost: true });
+function lost({ target }: PlannedJob): Error {
+  return sinoError("ERR_SINO_IO", `Another process has taken over ${target}, as this one gave no sign of life.`);
 }

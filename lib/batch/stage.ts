@@ -87,6 +87,11 @@ export async function clearStages(target: string): Promise<void> {
     if (stageName.exec(name)?.[1] === basename(target)) await rm(join(staging, name), { recursive: true, force: true });
 }
 
+/** What the holder of this token left of this target. */
+export async function clearStage(target: string, token: string): Promise<void> {
+  await rm(stageOf(target, token), { recursive: true, force: true }).catch(() => undefined);
+}
+
 /** Targets (by name) of which something is left in this staging folder. */
 export async function stagedTargets(staging: string): Promise<Set<string>> {
   return new Set((await listStages(staging)).map((name) => stageName.exec(name)?.[1] ?? name));

@@ -15,7 +15,7 @@ import { testSuite } from "../support/suite.ts";
 const test = testSuite("batch-share");
 const folder = temporaryFolder();
 const at = (...parts: string[]) => join(folder, ...parts);
-const uids = writeSeries(at("series"), 10, { slices: 4, size: 64 });
+const uids = writeSeries(at("series"), 10, { slices: 2, size: 32 });
 const mar = { task: "mar", inputs: [at("series")] } as const;
 
 const eventsOf = (stdout: string): BatchEvent[] =>
@@ -137,10 +137,10 @@ test("a claim of a process that has died on this machine is taken over at once",
 test.skipUnless(canMeasureStalls, "the system does not tell how long a thread has run")(
   "the event loop is never held while a batch runs",
   async () => {
-    writeSeries(at("large"), 3, { slices: 16, size: 256 });
+    writeSeries(at("large"), 3, { slices: 6, size: 160 });
     const run = (output: string) => runBatch({ task: "mar", inputs: [at("large")], output: at(output) });
     const { longestMs, turns } = await stallsDuring(() => run("large-out"));
-    assert.ok(turns > 100);
+    assert.ok(turns > 50);
     assert.ok(longestMs < 10, `held for ${longestMs.toFixed(1)} ms`);
   },
 );
@@ -150,7 +150,7 @@ test("events and status are read back from files alone", async () => {
   assert.is(code, 0);
   const status = JSON.parse(stdout);
   assert.is(status.done, 10);
-  assert.is(status.slices, 40);
+  assert.is(status.slices, 20);
   const [log] = readdirSync(at("alone", "logs")).filter((name) => name.startsWith("events-"));
   const last = readFileSync(at("alone", "logs", log!), "utf8")
     .trim()

@@ -15,7 +15,7 @@ writeSeries(at("series"), 2);
 const mar = { task: "mar", inputs: [at("series")] } as const;
 
 test("SIGINT and SIGTERM roll back what is in hand: 130 and 143, nothing half-written, resumable", async () => {
-  writeSeries(at("many"), 12, { slices: 6, size: 96 });
+  writeSeries(at("many"), 9, { slices: 3, size: 48 });
   const input = { task: "mar", inputs: [at("many")], output: at("interrupted") } as const;
   for (const [signal, code] of [
     ["SIGINT", 130],
