@@ -78,9 +78,10 @@ int64_t view_work(const FourierPlan& plan, int64_t width) {
 
 int64_t blocks_of(int64_t count, int64_t size) { return (count + size - 1) / size; }
 
-// One call: the tables in plain pointers, and a grid and a half-transformed image for every slice at work.
+// One call: the tables in plain pointers, and a grid and a half-transformed image for every slice at work. The transpose keeps
+// the samples of all lines where the half-transformed image goes later.
 struct Pass {
-  Pass(const Context& context, const FourierPlan& plan, int64_t slices)
+  Pass(const Context& context, const FourierPlan& plan, int64_t slices, bool keeps_samples)
       : context(context), plan(plan), simd(fourier_kernels()) {
     tables = {fft_plan(plan.transform_x),
               fft_plan(plan.transform_y),
@@ -105,7 +106,7 @@ struct Pass {
     view_blocks = blocks_of(plan.views, 2 * simd.width);
     sample_stride = 2 * blocks_of(plan.most_samples, simd.width) * simd.width;
     at_once = std::min<int64_t>(slices, context.pool.threads());
-    middle_size = row_blocks * plan.columns * 2 * simd.width;
+    middle_size = std::max(row_blocks * plan.columns * 2 * simd.width, keeps_samples ? plan.views * sample_stride : 0);
     middles = context.scratch<float>(checked_product(at_once, middle_size));
     grids = context.scratch<float>(checked_product(at_once, grid.size()));
   }
@@ -196,7 +197,7 @@ void spread_middle(const Pass& pass, const FourierGrid& grid, const float* sampl
 void fourier_project(const Context& context, const FourierArgs& args) {
   if (args.slices == 0) return;
   const FourierPlan& plan = args.plan;
-  Pass pass(context, plan, args.slices);
+  Pass pass(context, plan, args.slices, /*keeps_samples=*/false);
   const int64_t width = pass.simd.width, longest = std::max(pass.grid.cells_x, pass.grid.cells_y);
   Workspaces lanes(context, 2 * longest * width);
   Workspaces views(context, view_work(plan, width) + 2 * width * pass.sample_stride);
@@ -241,18 +242,16 @@ void fourier_project(const Context& context, const FourierArgs& args) {
 void fourier_transpose(const Context& context, const FourierArgs& args) {
   if (args.slices == 0) return;
   const FourierPlan& plan = args.plan;
-  Pass pass(context, plan, args.slices);
+  Pass pass(context, plan, args.slices, /*keeps_samples=*/true);
   const int64_t width = pass.simd.width, longest = std::max(pass.grid.cells_x, pass.grid.cells_y);
-  const int64_t samples_size = plan.views * pass.sample_stride;
   Workspaces lanes(context, 2 * longest * width), views(context, view_work(plan, width));
-  Scratch<float> samples = context.scratch<float>(checked_product(pass.at_once, samples_size));
   for (int64_t s = 0; s < args.slices; s += pass.at_once) {
     const int64_t count = std::min(pass.at_once, args.slices - s);
     const float* sinograms = args.input + s * plan.views * plan.measured_bins;
     float* images = args.output + s * plan.rows * plan.columns;
     pass.for_blocks(count, pass.view_blocks, [&](int64_t i, int64_t block) {
       const int64_t first = block * 2 * width, lines = std::min(2 * width, plan.views - first);
-      float* rows = samples.data() + i * samples_size + first * pass.sample_stride;
+      float* rows = pass.middle_of(i) + first * pass.sample_stride;
       views.with([&](float* work) {
         pass.simd.views_backward(pass.tables, &plan.lines[first], static_cast<int>(lines),
                                  sinograms + i * plan.views * plan.measured_bins, rows, pass.sample_stride, work);
@@ -269,14 +268,13 @@ void fourier_transpose(const Context& context, const FourierArgs& args) {
       const int64_t begin = block * kRowsPerChunk, end = std::min(rows_padded, begin + kRowsPerChunk);
       std::memset(pass.grid_of(i).data + begin * pass.grid.stride, 0, sizeof(float) * (end - begin) * pass.grid.stride);
     });
-    pass.for_blocks(
-        count, 1, [&](int64_t i, int64_t) { spread_middle(pass, pass.grid_of(i), samples.data() + i * samples_size); });
+    pass.for_blocks(count, 1, [&](int64_t i, int64_t) { spread_middle(pass, pass.grid_of(i), pass.middle_of(i)); });
     for (const auto& tiles : plan.tiles)
       pass.for_blocks(count, static_cast<int64_t>(tiles.size()), [&](int64_t i, int64_t tile) {
         const FourierGrid grid = pass.grid_of(i);
         for (const FourierSegment& segment : tiles[tile])
           pass.simd.spread(pass.tables, grid, plan.lines[segment.line], segment.begin, segment.end,
-                           samples.data() + i * samples_size + segment.line * pass.sample_stride);
+                           pass.middle_of(i) + segment.line * pass.sample_stride);
       });
     pass.for_blocks(count, 1, [&](int64_t i, int64_t) { fold_rows(pass.grid_of(i)); });
     pass.for_blocks(count, blocks_of(pass.grid.cells_x, kRowsPerChunk), [&](int64_t i, int64_t block) {
