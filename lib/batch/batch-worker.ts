@@ -5,6 +5,7 @@
 import { parentPort } from "node:worker_threads";
 import { writeFileAtomic } from "../core/files.ts";
 import { parseArraySpec } from "../data/array-files.ts";
+import { version } from "../data/dicom/derive.ts";
 import type { Device } from "../native/job.ts";
 import { inputDigest } from "./digest.ts";
 import { failureOf } from "./failure.ts";
@@ -12,7 +13,7 @@ import type { JobFailure, PlannedJob, Seconds } from "./job.ts";
 import { donePath } from "./layout.ts";
 import { correctSeries, seriesFiles } from "./mar.ts";
 import { reconstructFile } from "./reconstruct.ts";
-import { type DoneRecord, outputProofs, version } from "./result.ts";
+import { type DoneRecord, outputProofs } from "./result.ts";
 import { withStage } from "./stage.ts";
 import type { Work, WorkContext } from "./work.ts";
 

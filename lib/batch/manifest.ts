@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { sinoError } from "../core/errors.ts";
 import { ioError, writeFileAtomic } from "../core/files.ts";
+import { version } from "../data/dicom/derive.ts";
 import { sha256 } from "./digest.ts";
 import type { PlannedJob, Task } from "./job.ts";
 import { logsFolder, manifestPath } from "./layout.ts";
-import { version } from "./result.ts";
 
 export interface ManifestJob {
   id: string;

@@ -3,6 +3,7 @@ import { isAbsolute, join, normalize, sep } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { show, sinoError } from "../core/errors.ts";
 import { parseArraySpec } from "../data/array-files.ts";
+import { version } from "../data/dicom/derive.ts";
 import { canonicalJson } from "../data/dicom/uid.ts";
 import { muWater70keV } from "../physics/constants.ts";
 import { geometryToJson, readGeometry } from "../tomography/geometry-file.ts";
@@ -11,7 +12,6 @@ import { safeName } from "./discover.ts";
 import type { JobRequest, JobSettings, PlannedJob, Task } from "./job.ts";
 import { reservedNames } from "./layout.ts";
 import { checkOptions } from "./list.ts";
-import { version } from "./result.ts";
 
 export interface Shard {
   /** From 1. */

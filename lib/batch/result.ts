@@ -1,14 +1,12 @@
 /** The documents beside results: done.json proves what they were made from, failed.json says why there are none. */
 
 import { readdir, readFile, rename, rm, rmdir } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { ioError } from "../core/files.ts";
+import { version } from "../data/dicom/derive.ts";
 import { fileDigest } from "./digest.ts";
 import type { JobFailure, PlannedJob } from "./job.ts";
 import { donePath, failedPath, redoPath } from "./layout.ts";
-
-export const { version } = createRequire(import.meta.url)("sinogram/package.json") as { version: string };
 
 export interface OutputProof {
   bytes: number;

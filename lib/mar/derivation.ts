@@ -1,10 +1,7 @@
 /** What a derived series says of itself. Its UIDs follow from this configuration and the source, whoever made it. */
-import { createRequire } from "node:module";
-import type { Derivation } from "../data/dicom/derive.ts";
+import { type Derivation, version } from "../data/dicom/derive.ts";
 import type { MetalOptions } from "./metal.ts";
 import type { MarMethodOptions } from "./sinogram.ts";
-
-const { version } = createRequire(import.meta.url)("sinogram/package.json") as { version: string };
 
 type MarSettings = Pick<MarMethodOptions, "method" | "passes"> &
   Pick<MetalOptions, "metalHu" | "minimumPixels"> & { muWater: number };

@@ -22,7 +22,7 @@ export interface DerivedPixels {
   readonly encoding?: { readonly signed: boolean };
 }
 
-const { version } = createRequire(import.meta.url)("sinogram/package.json") as { version: string };
+export const { version } = createRequire(import.meta.url)("sinogram/package.json") as { version: string };
 const implementationUid = derivedUid("sinogram", {});
 /** The UID's name, at most 16 characters. */
 const implementationName = `SINOGRAM_${version}`.slice(0, 16);
