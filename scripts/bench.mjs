@@ -1,4 +1,5 @@
-// `npm run bench [-- words…]`: sets up and runs the benches whose path contains one of the words (all of bench/ops without words).
+// `npm run bench [-- words…]`: sets up and runs the benches whose path contains one of the words (all of bench/ops without words); from the first flag on
+// everything is handed to them: `npm run bench -- compare --quick`.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
@@ -6,7 +7,10 @@ import { setup } from "./setup.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 setup();
-const words = process.argv.slice(2);
+const given = process.argv.slice(2);
+const flagsAt = given.findIndex((word) => word.startsWith("-"));
+const words = flagsAt < 0 ? given : given.slice(0, flagsAt);
+const flags = flagsAt < 0 ? [] : given.slice(flagsAt);
 const files = readdirSync(join(root, "bench"), { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && /\.bench\.ts$/.test(entry.name))
   .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
@@ -19,6 +23,7 @@ if (files.length === 0) {
 let failed = 0;
 for (const file of files) {
   console.log(`\n── ${file}`);
-  if (spawnSync(process.execPath, ["--import", "tsx", file], { cwd: root, stdio: "inherit" }).status !== 0) failed++;
+  if (spawnSync(process.execPath, ["--import", "tsx", file, ...flags], { cwd: root, stdio: "inherit" }).status !== 0)
+    failed++;
 }
 process.exit(failed > 0 ? 1 : 0);

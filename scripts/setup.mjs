@@ -2,7 +2,7 @@
 // lib/ changed. Plain Node without dependencies; quick when there is nothing to do. `--native` or `--ts` force one build.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -75,6 +75,8 @@ export function setupPackages() {
   const value = digest([lock]);
   if (existsSync(installed) && (isFresh("packages", value) || statSync(installed).mtimeMs >= statSync(lock).mtimeMs))
     return;
+  if (existsSync(at("node_modules")) && lstatSync(at("node_modules")).isSymbolicLink())
+    fail("node_modules is a link and stale; npm ci would empty what it points to. Remove the link and run this again.");
   run("npm ci", "npm", ["ci", "--no-audit", "--no-fund"], "Check the npm registry setting and the network.", {
     ONNXRUNTIME_NODE_INSTALL: "skip",
   });
