@@ -4,8 +4,8 @@
  */
 import { parentPort } from "node:worker_threads";
 import { writeFileAtomic } from "../core/files.ts";
+import { version } from "../core/version.ts";
 import { parseArraySpec } from "../data/array-files.ts";
-import { version } from "../data/dicom/derive.ts";
 import type { Device } from "../native/job.ts";
 import { inputDigest } from "./digest.ts";
 import { failureOf } from "./failure.ts";

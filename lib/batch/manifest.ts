@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { sinoError } from "../core/errors.ts";
 import { ioError, writeFileAtomic } from "../core/files.ts";
-import { version } from "../data/dicom/derive.ts";
+import { version } from "../core/version.ts";
 import { sha256 } from "./digest.ts";
 import type { PlannedJob, Task } from "./job.ts";
 import { logsFolder, manifestPath } from "./layout.ts";

@@ -2,8 +2,8 @@
 import { isAbsolute, join, normalize, sep } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { show, sinoError } from "../core/errors.ts";
+import { version } from "../core/version.ts";
 import { parseArraySpec } from "../data/array-files.ts";
-import { version } from "../data/dicom/derive.ts";
 import { canonicalJson } from "../data/dicom/uid.ts";
 import { muWater70keV } from "../physics/constants.ts";
 import { geometryToJson, readGeometry } from "../tomography/geometry-file.ts";

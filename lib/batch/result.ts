@@ -3,7 +3,7 @@
 import { readdir, readFile, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ioError } from "../core/files.ts";
-import { version } from "../data/dicom/derive.ts";
+import { version } from "../core/version.ts";
 import { fileDigest } from "./digest.ts";
 import type { JobFailure, PlannedJob } from "./job.ts";
 import { donePath, failedPath, redoPath } from "./layout.ts";

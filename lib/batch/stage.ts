@@ -1,17 +1,10 @@
 /** Results appear whole or not at all: made in a folder beside their target, synced, and put in place by one rename. */
-import { mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { sinoError } from "../core/errors.ts";
-import { ioError, makeFolder, writeFileAtomic } from "../core/files.ts";
+import { ioError, makeFolder, syncFolder, writeFileAtomic } from "../core/files.ts";
 import { failedPath, stageOf, stagingFolder } from "./layout.ts";
 import { isOurs } from "./result.ts";
-
-/** So that names survive a crash too; some systems cannot sync folders, which is no failure. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r").catch(() => undefined);
-  await folder?.sync().catch(() => undefined);
-  await folder?.close();
-}
 
 /**
  * Runs `make` with the path of a folder that it makes and fills, then puts that folder at `target` where `mayCommit` agrees.

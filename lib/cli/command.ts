@@ -1,5 +1,4 @@
 /** What every command gets from main besides its own arguments, and small things that several commands do. */
-import { createRequire } from "node:module";
 import { basename, extname } from "node:path";
 import type { TypedArray, Volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
@@ -16,8 +15,6 @@ export interface Run {
 
 /** A command: its exit code, 0 where it gives none. */
 export type Command = (run: Run) => Promise<number | undefined>;
-
-export const { version } = createRequire(import.meta.url)("sinogram/package.json") as { version: string };
 
 /** Options of a long call inside a command. */
 export function jobOptions({ console, options, signal }: Run): OperationOptions & JobOptions {

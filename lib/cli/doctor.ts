@@ -5,8 +5,9 @@ import { createRequire } from "node:module";
 import { availableParallelism, cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { version } from "../core/version.ts";
 import { type AddonDescription, addon, addonCandidates } from "../native/addon.ts";
-import { type Command, version } from "./command.ts";
+import type { Command } from "./command.ts";
 import { exitCodes } from "./failure.ts";
 
 interface Finding {

@@ -2,8 +2,8 @@
  * The command line. Commands are loaded when they are called, so that `--help` stays fast. stdout carries data, stderr
  * everything else; exit codes are in failure.ts; docs/cli.md is the manual.
  */
-import { createRequire } from "node:module";
 import { Command as Commander, CommanderError, Option } from "commander";
+import { version } from "../core/version.ts";
 import type { Command, Run } from "./command.ts";
 import { type CommonOptions, Console, type Streams } from "./console.ts";
 import { exitCodeOf, exitCodes, Interrupted, UsageError } from "./failure.ts";
@@ -20,7 +20,6 @@ import {
   threadCount,
 } from "./options.ts";
 
-const { version } = createRequire(import.meta.url)("sinogram/package.json") as { version: string };
 const filters = ["ram-lak", "shepp-logan", "cosine", "hamming", "hann"];
 
 type Start = (command: () => Promise<Command>, options: CommonOptions) => Promise<void>;

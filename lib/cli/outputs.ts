@@ -4,11 +4,11 @@
  */
 import { randomBytes } from "node:crypto";
 import { constants, existsSync, readdirSync, rmSync } from "node:fs";
-import { access, mkdir, readdir, realpath, rename, rm, rmdir, stat } from "node:fs/promises";
+import { access, mkdir, readdir, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { ArrayLike } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
-import { ioError, writeFileAtomic } from "../core/files.ts";
+import { ioError, putFolder, writeFileAtomic } from "../core/files.ts";
 import { parseArraySpec, type WriteArrayOptions, writeArray } from "../data/array-files.ts";
 import { reportFiles } from "../report/report.ts";
 
@@ -181,7 +181,7 @@ export async function withFolderOutput(
     await mkdir(temporary);
     await write(temporary);
     signal.throwIfAborted();
-    await moveInto(temporary, target);
+    await putFolder(temporary, target, ourFiles);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     const { details, cause } = error as { details?: { path?: string }; cause?: unknown };
@@ -189,17 +189,4 @@ export async function withFolderOutput(
   } finally {
     settled(temporary);
   }
-}
-
-async function moveInto(temporary: string, target: string): Promise<void> {
-  const earlier = existsSync(target) ? await readdir(target) : undefined;
-  if (!earlier || earlier.length === 0) {
-    if (earlier) await rmdir(target);
-    return rename(temporary, target);
-  }
-  const names = await readdir(temporary);
-  for (const name of names) await rename(join(temporary, name), join(target, name));
-  for (const name of earlier)
-    if (ourFiles.test(name) && !names.includes(name)) await rm(join(target, name), { force: true });
-  await rmdir(temporary);
 }

@@ -1,9 +1,10 @@
 /** The record beside an output: what it was made from, how, and how long it took. */
 import { readFile, realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { version } from "../core/version.ts";
 import type { Geometry } from "../tomography/geometry.ts";
 import { geometryToJson } from "../tomography/geometry-file.ts";
-import { type Run, stem, version } from "./command.ts";
+import { type Run, stem } from "./command.ts";
 import { toJson } from "./console.ts";
 import { realPathOf } from "./outputs.ts";
 

@@ -1,6 +1,6 @@
 /** Writing files so that nothing is ever half-written: a temporary name beside the target, synced, then renamed. */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { sinoError } from "./errors.ts";
 
@@ -64,4 +64,31 @@ export async function writeFileAtomic(path: string, ...chunks: (Uint8Array | str
     await rm(temporary, { force: true }).catch(() => undefined);
     throw ioError("write", path, error);
   }
+}
+
+/** So that names survive a crash too; some systems cannot sync folders, which is no failure. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r").catch(() => undefined);
+  await folder?.sync().catch(() => undefined);
+  await folder?.close();
+}
+
+/**
+ * Puts the folder `made` at `target`: in one step where that is new or empty; else file by file, and what an earlier run left, its
+ * name as `ours` says, goes. Other files stay.
+ */
+export async function putFolder(made: string, target: string, ours: RegExp): Promise<void> {
+  await syncFolder(made);
+  const earlier = await readdir(target).catch(() => undefined);
+  if (!earlier || earlier.length === 0) {
+    if (earlier) await rmdir(target);
+    await rename(made, target);
+  } else {
+    const names = new Set(await readdir(made));
+    for (const name of names) await rename(join(made, name), join(target, name));
+    for (const name of earlier) if (ours.test(name) && !names.has(name)) await rm(join(target, name), { force: true });
+    await rmdir(made);
+    await syncFolder(target);
+  }
+  await syncFolder(dirname(target));
 }

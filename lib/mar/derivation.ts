@@ -1,5 +1,6 @@
 /** What a derived series says of itself. Its UIDs follow from this configuration and the source, whoever made it. */
-import { type Derivation, version } from "../data/dicom/derive.ts";
+import { version } from "../core/version.ts";
+import type { Derivation } from "../data/dicom/derive.ts";
 import type { MetalOptions } from "./metal.ts";
 import type { MarMethodOptions } from "./sinogram.ts";
 

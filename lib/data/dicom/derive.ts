@@ -1,5 +1,5 @@
 /** What a derived image says differently from its source (PS3.3 §C.7.6.1.1.2, §C.12.1.1.5); everything else keeps its bytes. */
-import { createRequire } from "node:module";
+import { version } from "../../core/version.ts";
 import { isSingleByte } from "./charset.ts";
 import { element, item, longHeader, sequence, unsigned16 } from "./element.ts";
 import type { ExplicitDataSet } from "./explicit.ts";
@@ -22,7 +22,6 @@ export interface DerivedPixels {
   readonly encoding?: { readonly signed: boolean };
 }
 
-export const { version } = createRequire(import.meta.url)("sinogram/package.json") as { version: string };
 const implementationUid = derivedUid("sinogram", {});
 /** The UID's name, at most 16 characters. */
 const implementationName = `SINOGRAM_${version}`.slice(0, 16);

@@ -1,11 +1,11 @@
 /** A derived series on disk: the source files again, with new pixels and new identity, every other byte as it was. */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, readFile, realpath, rename, rm, rmdir } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, realpath, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { checkArray, isContiguous, type Volume } from "../../core/arrays.ts";
 import { show, sinoError } from "../../core/errors.ts";
-import { ioError } from "../../core/files.ts";
+import { ioError, putFolder } from "../../core/files.ts";
 import { storeSlices } from "../../native/ops.ts";
 import { type Derivation, type DerivedPixels, derivedFile } from "./derive.ts";
 import { explicitDataSet } from "./explicit.ts";
@@ -62,7 +62,7 @@ export async function writeDerivedSeries(
     await mkdir(dirname(out), { recursive: true });
     await mkdir(temporary);
     const clippedPixels = await writeSlices(series.slices, hu, names, temporary, options);
-    await moveInto(temporary, out, names);
+    await putFolder(temporary, out, ourFile);
     return {
       files: names.map((name) => join(out, name)),
       seriesUid: derivedUid(series.seriesUid, options.configuration),
@@ -223,28 +223,4 @@ async function writeSynced(path: string, chunks: readonly Uint8Array[]): Promise
   } finally {
     await file.close();
   }
-}
-
-/** A folder that is new or empty is replaced in one step; in an earlier one each file is, then its left-over files go. */
-async function moveInto(temporary: string, out: string, names: readonly string[]): Promise<void> {
-  await syncFolder(temporary);
-  const earlier = await readdir(out).catch(() => undefined);
-  if (!earlier || earlier.length === 0) {
-    if (earlier) await rmdir(out);
-    await rename(temporary, out);
-  } else {
-    for (const name of names) await rename(join(temporary, name), join(out, name));
-    const written = new Set(names);
-    for (const name of earlier) if (ourFile.test(name) && !written.has(name)) await rm(join(out, name));
-    await rmdir(temporary);
-    await syncFolder(out);
-  }
-  await syncFolder(dirname(out));
-}
-
-/** So that the names survive a crash too; some systems cannot sync folders, which is no failure. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r").catch(() => undefined);
-  await folder?.sync().catch(() => undefined);
-  await folder?.close();
 }
