@@ -9,7 +9,6 @@ export async function correctAll(input, output, { signal, log = console.log } = 
     task: "mar",
     inputs: [input],
     output,
-    resume: true,
     options: { method: "nmar" },
     signal,
     onEvent: (event) => {

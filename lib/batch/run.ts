@@ -38,7 +38,7 @@ export interface BatchOptions {
   options?: JobSettings | undefined;
   /** Only every count-th job, from the index-th on, counted from 1. */
   shard?: Shard | undefined;
-  /** Leave out what done.json proves done; default false: do all of it again. */
+  /** Leave out what done.json proves done (default); false: do all of it again, unless another process is at work on the list. */
   resume?: boolean | undefined;
   /** Jobs in flight; default 3: one read, one computed, one written. */
   workers?: number | undefined;
@@ -69,12 +69,12 @@ const progressMs = 500;
  * Runs a batch to its end. Jobs that fail are in the report and in failed.json, the others go on. Throws ERR_SINO_IO,
  * ERR_SINO_IO_FORMAT, ERR_SINO_OUT_OF_RANGE or ERR_SINO_ARG_TYPE for a list or folder that cannot be used, before anything is
  * done; what ends all jobs alike (a full disk, a device that is gone); or `signal.reason`. Nothing is half-written then, and
- * `resume` goes on.
+ * the same call goes on.
  *
- *     const { done, failed } = await runBatch({ task: "mar", inputs: ["scans"], output: "corrected", resume: true });
+ *     const { done, failed } = await runBatch({ task: "mar", inputs: ["scans"], output: "corrected" });
  */
 export async function runBatch(options: BatchOptions): Promise<BatchReport> {
-  const { task, shard = { index: 1, count: 1 }, resume = false, device = "auto" } = options;
+  const { task, shard = { index: 1, count: 1 }, resume = true, device = "auto" } = options;
   const workers = wholeNumber(options.workers ?? 3, "workers", 64);
   const staleMs = 1000 * (options.staleSeconds ?? 60);
   if (!(staleMs >= 100))

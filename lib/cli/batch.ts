@@ -11,7 +11,7 @@ import { duration } from "./progress.ts";
 export interface BatchRunOptions extends JobSettings {
   task: Task;
   output: string;
-  resume?: boolean;
+  fresh?: boolean;
   shard?: { index: number; count: number };
   workers?: number;
   memory?: number;
@@ -50,7 +50,7 @@ export function batchProgressText(progress: BatchProgress): string {
 
 export function batchRun(inputs: readonly string[], given: BatchRunOptions): Command {
   return async ({ console, options, signal }) => {
-    const { task, output, resume, shard, workers, memory, stale, ndjson, geometry } = given;
+    const { task, output, fresh, shard, workers, memory, stale, ndjson, geometry } = given;
     if (ndjson && options.json) throw new UsageError("Give either --json or --ndjson, not both.");
     const onEvent = (event: BatchEvent) => {
       if (ndjson) console.event(event);
@@ -67,7 +67,7 @@ export function batchRun(inputs: readonly string[], given: BatchRunOptions): Com
       geometry,
       options: settingsOf(given),
       shard,
-      resume,
+      resume: !fresh,
       workers,
       memoryBytes: memory,
       staleSeconds: stale,

@@ -119,12 +119,14 @@ function addBatch(program: Commander, start: Start): void {
     .summary("every series or sinogram of a list or a folder")
     .description(
       "Runs one task on every CT series (mar) or sinogram file (reconstruct) of job lists (.jsonl) and folders. Results appear " +
-        "whole or not at all; --resume goes on after any interruption; processes that share the output folder share the work.",
+        "whole or not at all; what is proven done is left out, so the same command goes on after any interruption, and processes " +
+        "that share the output folder share the work.",
     )
     .argument("<inputs...>", "job lists, folders or files")
     .addOption(new Option("--task <name>", "what to do").choices(["reconstruct", "mar"]).makeOptionMandatory())
     .requiredOption("-o, --output <folder>", "folder of the results")
-    .option("--resume", "leave out what is proven done")
+    .option("--resume", "leave out what is proven done: the default")
+    .addOption(new Option("--fresh", "do all of it again").conflicts("resume"))
     .option("--shard <i/n>", "only the i-th of n parts of the list", shard)
     .option("--workers <n>", "jobs in flight; default 3", count)
     .option("--memory <size>", "memory of all jobs in flight; default half of what is free", byteCount)

@@ -71,14 +71,14 @@ test("reconstruct: images that are those of `sinogram reconstruct`", async () =>
   assert.equal((await readNpy(at("images/b/image.npy"))).array.shape, [2, 32, 32]);
 });
 
-test("a rerun overwrites and never duplicates; --resume does nothing that is proven done", async () => {
+test("a rerun does nothing that is proven done; --fresh does it again, overwrites and never duplicates", async () => {
   const before = treeOf(at("mar"));
-  const again = await mar(at("series"), "mar", "--method", "li");
+  const again = await mar(at("series"), "mar", "--method", "li", "--fresh");
   assert.is(JSON.parse(again.stdout).done, 3);
   assert.is(treeOf(at("mar")), before);
   const file = at("mar", uids[0]!, "0001.dcm");
   const { mtimeMs } = statSync(file);
-  const resumed = JSON.parse((await mar(at("series"), "mar", "--method", "li", "--resume")).stdout);
+  const resumed = JSON.parse((await mar(at("series"), "mar", "--method", "li")).stdout);
   assert.equal([resumed.done, resumed.skipped], [0, 3]);
   assert.is(statSync(file).mtimeMs, mtimeMs);
   rmSync(at("mar/logs"), { recursive: true }); // the stamps: digests of the inputs decide now
@@ -88,14 +88,14 @@ test("a rerun overwrites and never duplicates; --resume does nothing that is pro
   assert.equal([other.done, other.skipped], [3, 0]);
 });
 
-test("--resume does again what has another input now, or lacks an output", async () => {
+test("what is done again: what has another input now, or lacks an output", async () => {
   await reconstruct(at("sinograms"), "changing");
   const bytes = readFileSync(at("sinograms/a.npy"));
   const changed = Buffer.from(bytes);
   changed.writeFloatLE(3, changed.length - 4 * 47 * 3);
   writeFileSync(at("sinograms/a.npy"), changed);
   rmSync(at("changing/c/image.npy"));
-  const { done, skipped } = JSON.parse((await reconstruct(at("sinograms"), "changing", "--resume")).stdout);
+  const { done, skipped } = JSON.parse((await reconstruct(at("sinograms"), "changing")).stdout);
   assert.equal([done, skipped], [2, 1]);
   writeFileSync(at("sinograms/a.npy"), bytes);
 });
@@ -122,7 +122,7 @@ test("bad series are reported and quarantined, the rest goes on, exit 4; later t
   assert.is(status.code, 4);
   assert.equal([JSON.parse(status.stdout).done, JSON.parse(status.stdout).failed], [2, 3]);
   writeSeries(at("series/absent"), 1);
-  const again = JSON.parse((await mar(path, "mixed", "--resume")).stdout);
+  const again = JSON.parse((await mar(path, "mixed")).stdout);
   assert.equal([again.done, again.skipped, again.failed.length], [1, 2, 2]);
   assert.not.ok(existsSync(at("mixed/absent/failed.json")));
   rmSync(at("series/absent"), { recursive: true });
@@ -214,7 +214,11 @@ test("events as JSON lines, and a memory smaller than any job lets them through 
   assert.is(events[0].event, "begin");
   assert.is(events.at(-1).event, "end");
   assert.is(events.filter(({ event }) => event === "done").length, 3);
-  assert.is((await cli("batch", "run", "x", "--task", "mar", "-o", "y", "--json", "--ndjson")).code, 2);
+  for (const both of [
+    ["--json", "--ndjson"],
+    ["--resume", "--fresh"],
+  ])
+    assert.is((await cli("batch", "run", "x", "--task", "mar", "-o", "y", ...both)).code, 2);
 });
 
 test.run();

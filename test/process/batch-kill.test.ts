@@ -1,4 +1,4 @@
-/** kill -9 at any change to the file system, then --resume: the same tree as without it. */
+/** kill -9 at any change to the file system, then the same again: the same tree as without it. */
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { runBatch } from "../../lib/batch/run.ts";
@@ -62,7 +62,7 @@ async function killAndResume(
   const { signal, stderr } = await ended(startFaulty(`kill ${point}`, out, ...lineOf(task, out, ...more)));
   // the last points of the long list may lie behind the end, where threads share the work unevenly
   assert.ok(signal === "SIGKILL" || isAll, `${point}: ${stderr}`);
-  const { failed } = await runBatch({ ...(task === "mar" ? mar : reconstruct), output: out, resume: true });
+  const { failed } = await runBatch({ ...(task === "mar" ? mar : reconstruct), output: out });
   assert.is(failed.length, 0);
   assert.is(treeOf(out), treeOf(undisturbed[task]), `${task}, killed at ${point}`);
 }
@@ -84,7 +84,7 @@ test("a second run killed while it replaces the results of the first, then resum
   await setUp;
   const out = at("again");
   await runBatch({ ...mar, output: out });
-  await killAndResume("mar", "worker 13", out);
+  await killAndResume("mar", "worker 13", out, "--fresh");
 });
 
 test.run();

@@ -36,6 +36,11 @@ test("two processes that share one list do every series exactly once", async () 
     assert.is(end.event, "end");
     if (end.event === "end") assert.is(end.done + end.skipped, 10);
   }
+  const late = await ended(startCli(line)); // when all is done: nothing is done again
+  assert.equal(
+    eventsOf(late.stdout).flatMap(({ event }) => (event === "start" ? [event] : [])),
+    [],
+  );
   await runBatch({ ...mar, output: at("alone") });
   assert.is(treeOf(at("shared")), treeOf(at("alone")));
 });

@@ -1,4 +1,4 @@
-/** A batch that is stopped, by a signal or by a full disk, leaves nothing half-written and goes on with --resume. */
+/** A batch that is stopped, by a signal or by a full disk, leaves nothing half-written and goes on when started again. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -21,7 +21,7 @@ test("SIGINT and SIGTERM roll back what is in hand: 130 and 143, nothing half-wr
     ["SIGINT", 130],
     ["SIGTERM", 143],
   ] as const) {
-    const child = startCli(["batch", "run", at("many"), "--task", "mar", "-o", input.output, "--resume", "--ndjson"]);
+    const child = startCli(["batch", "run", at("many"), "--task", "mar", "-o", input.output, "--ndjson"]);
     child.stdout!.once("data", function wait(chunk) {
       if (String(chunk).includes('"start"')) child.kill(signal);
       else child.stdout!.once("data", wait);
@@ -32,7 +32,7 @@ test("SIGINT and SIGTERM roll back what is in hand: 130 and 143, nothing half-wr
     assert.not.ok(existsSync(join(input.output, ".staging")));
     assert.equal(readdirSync(join(input.output, "logs", "claims")), []);
   }
-  await runBatch({ ...input, resume: true });
+  await runBatch(input);
   await runBatch({ ...input, output: at("interrupted-reference") });
   assert.is(treeOf(input.output), treeOf(at("interrupted-reference")));
 });
@@ -47,7 +47,7 @@ test("a full disk in the middle ends the batch with exit 3, nothing half-written
     assert.is(code, 3, stderr);
     assert.match(stderr, /the disk is full/);
     assert.not.ok(existsSync(join(out, ".staging")));
-    const { failed } = await runBatch({ ...mar, output: out, resume: true });
+    const { failed } = await runBatch({ ...mar, output: out });
     assert.is(failed.length, 0);
     assert.is(treeOf(out), reference, point);
   }
