@@ -52,6 +52,11 @@ class Envelope {
     }
   }
 
+  int64_t count() const { return count_; }
+  const int32_t* vertices() const { return vertex_.data(); }
+  const T* offsets() const { return offset_.data(); }
+  const T* from() const { return from_.data(); }  // where each becomes the lowest one
+
  private:
   Scratch<int32_t> vertex_;
   Scratch<T> offset_, height_, from_;

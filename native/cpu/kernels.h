@@ -14,6 +14,7 @@
 #include "native/ops/backproject.h"
 #include "native/ops/joseph.h"
 #include "native/ops/polychromatic.h"
+#include "native/ops/rebin.h"
 
 namespace sino {
 
@@ -30,6 +31,17 @@ struct TileTask {
   float* image;                // first pixel, lane 0; pixel stride = width
   int64_t image_row_stride;    // floats
   bool first;                  // overwrite instead of add
+};
+
+constexpr int64_t kDistanceReach = 254;  // even
+constexpr int64_t kDistanceMargin = 16;  // the widest vector
+
+// One banded sum of native/ops/rebin.h, in plain pointers.
+struct RebinSums {
+  const RebinStrip* strips;
+  int64_t count;
+  const float* weights;
+  bool mirrored;
 };
 
 struct SimdKernels {
@@ -49,14 +61,27 @@ struct SimdKernels {
   void (*filter_rows)(const float* const* source, const float* const* ray_weights, const float* view_weights,
                       float* const* target, int rows, int64_t bins, int64_t length, const float* response,
                       const float* twiddles, float* work);
+  // `views` rows of g from the rows of the sinogram, the first output's place 0 first; and parallel views from the g of both
+  // readings, with kRebinMargin zeros on either side of a row; shares null where they are part of the weights.
+  void (*rebin_views)(const float* const* rows, const RebinSums& sums, int64_t bins, int64_t views, float* g,
+                      int64_t g_stride);
+  void (*rebin_bins)(const RebinSums* halves, const float* const* g, int64_t g_stride, const float* shares,
+                     int64_t bins, int64_t views, float* parallel);
   // For `rays` (a multiple of 2·width) rays: shift = lower bound of the exponents, sum = Σ weight·exp(shift −
   // exponent).
   void (*attenuate)(const PolychromaticArgs& args, const float* const* paths, int64_t rays, float* sums, float* shifts);
   // counts = rows to the nearest feature of the same column, infinite where there is none; features are the
   // pixels that are zero, or with `flip` those that are not. `stride` elements from one row to the next.
   void (*distance_counts)(const uint8_t* mask, bool flip, int64_t rows, int64_t stride, int64_t columns, float* counts);
-  // squares[begin, end) = offset + (x − vertex)²; distances = √squares
-  void (*distance_fill)(float* squares, int64_t begin, int64_t end, int32_t vertex, float offset);
+  // squares[0, length) = offset + (x − vertex)² of the parabola that is lowest at x, from from[k] on the k-th; room for
+  // kDistanceMargin floats behind. `count` is at least 1.
+  void (*distance_fill)(const float* from, const int32_t* vertices, const float* offsets, int64_t count, int64_t length,
+                        float* squares);
+  // nearest[i] = min over d of squares[i + d·stride] + d², for i in [0, length). False, with `nearest` half written,
+  // where that takes more than `patience` steps of a vector or reaches further than kDistanceReach. Before and behind
+  // `squares` lie kDistanceReach·stride + kDistanceMargin infinite floats; behind `nearest`, room for kDistanceMargin.
+  bool (*distance_near)(const float* squares, int64_t length, int64_t stride, int64_t patience, float* nearest);
+  // distances = √squares
   void (*distance_roots)(const float* squares, int64_t count, float* distances);
 };
 

@@ -10,8 +10,8 @@
 // Order. mask [slice, row, column] uint8, distances float32 of the same shape, indices int32 [axis, slice, row,
 //   column] with the axes of one transform (row, column; or slice, row, column). An iteration is one line; a plane
 //   reads 1 byte and writes 4 per pixel, and 12 more with indices. Sparse zeros (a few metal parts in a large image):
-//   only columns that have a zero anywhere bear a parabola. Dense zeros: a zero ends every envelope, for nothing
-//   beyond it can be nearer; only runs of non-zero pixels cost work.
+//   only columns that have a zero anywhere bear a parabola. Dense zeros: whoever looks outward from every pixel meets
+//   one soon; and a zero ends every envelope, for nothing beyond it can be nearer.
 // Edges. Without any zero in the plane (2-D) or volume (3-D) every distance is infinite and every index −1.
 // Precision. With equal spacings and an extent whose squared diagonal is below 2²⁴ all squares are integers, exact in
 //   float32; the root is correctly rounded. Otherwise squares are double and the result is rounded once. Of several

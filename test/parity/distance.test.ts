@@ -146,6 +146,21 @@ test("any mask, any spacing: equal to trying every zero", async () => {
   );
 });
 
+test("near and far zeros in one image: outward and by envelopes, in float and beside indices", async () => {
+  // Crowded in the first half, nearly empty in the other: what looking outward manages at first, it gives up later.
+  for (const [shape, dimensions] of [
+    [[60, 500], 2],
+    [[500, 60], 2],
+    [[600, 2, 21], 3],
+    [[40, 2, 300], 3],
+  ] as [number[], 2 | 3][]) {
+    const size = shape.reduce((a, b) => a * b);
+    const next = randomSource(size);
+    const mask = Uint8Array.from({ length: size }, (_, i) => (next() < (i < size / 2 ? 0.01 : 2 / size) ? 0 : 1));
+    await checkAll(mask, shape, new Array<number>(dimensions).fill(1), { dimensions });
+  }
+});
+
 test("large planes are shared out, with the same result as small ones", async () => {
   const [rows, columns] = [601, 257];
   const mask = new Uint8Array(rows * columns).fill(1);

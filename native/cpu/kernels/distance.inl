@@ -36,11 +36,67 @@ static void distance_counts(const uint8_t* mask, bool flip, int64_t rows, int64_
   }
 }
 
-static void distance_fill(float* squares, int64_t begin, int64_t end, int32_t vertex, float offset) {
-  for (int64_t x = begin; x < end; x++) {
-    const float d = static_cast<float>(static_cast<int32_t>(x) - vertex);
-    squares[x] = offset + d * d;
+// Parabola k is the lowest one from from[k] to from[k + 1]. Whole vectors are written, over the end of a stretch; the
+// next stretch comes after it, and behind the last one lies room for a vector.
+static void distance_fill(const float* from, const int32_t* vertices, const float* offsets, int64_t count,
+                          int64_t length, float* squares) {
+  constexpr int W = kWidth;
+  V<W> lane;
+  for (int i = 0; i < W; i++) lane[i] = static_cast<float>(i);
+  int64_t x = 0;
+  for (int64_t k = 0; k < count; k++) {
+    const bool is_last = k + 1 == count || from[k + 1] >= static_cast<float>(length - 1);
+    const int64_t stop = is_last ? length : from[k + 1] < 0 ? 0 : static_cast<int64_t>(from[k + 1]) + 1;
+    V<W> d = lane + static_cast<float>(x - vertices[k]);
+    for (int64_t at = x; at < stop; at += W) {
+      store<W>(squares + at, d * d + offsets[k]);
+      d += static_cast<float>(W);
+    }
+    if (stop > x) x = stop;
   }
+}
+
+template <int W>
+__attribute__((always_inline)) inline bool any_above(V<W> v, float bound) {
+#if defined(__x86_64__) && !defined(__clang__)
+  if constexpr (W == 16)
+    return __builtin_ia32_cmpps512_mask(v, V<W>{} + bound, 14, static_cast<uint16_t>(-1), 4) != 0;  // 14: >
+  else if constexpr (W == 8)
+    return __builtin_ia32_movmskps256((V<W>)(v > bound)) != 0;
+  else
+    return __builtin_ia32_movmskps((V<W>)(v > bound)) != 0;
+#else
+  int32_t any = 0;
+  for (int lane = 0; lane < W; lane++) any |= v[lane] > bound;
+  return any != 0;
+#endif
+}
+
+template <int W>
+__attribute__((always_inline)) inline V<W> smaller(V<W> a, V<W> b) {
+  return a < b ? a : b;
+}
+
+// Where zeros are near, looking outward beats the envelope, which divides and branches: d steps to both sides, as long
+// as d² is below the best so far of any lane. A step costs a vector two loads, two minima and a sum.
+static bool distance_near(const float* squares, int64_t length, int64_t stride, int64_t patience, float* nearest) {
+  constexpr int W = kWidth;
+  for (int64_t at = 0; at < length; at += W) {
+    const float* here = squares + at;
+    V<W> best = load<W>(here);
+    int64_t d = 1;
+    for (; any_above<W>(best, static_cast<float>(d * d)); d += 2) {
+      if (d > kDistanceReach) return false;
+      const int64_t one = d * stride, two = one + stride;
+      const V<W> a = smaller<W>(load<W>(here - one), load<W>(here + one)) + static_cast<float>(d * d);
+      const V<W> b = smaller<W>(load<W>(here - two), load<W>(here + two)) + static_cast<float>((d + 1) * (d + 1));
+      best = smaller<W>(best, smaller<W>(a, b));
+    }
+    patience -= d;
+    if (patience < 0) return false;
+    store<W>(nearest + at, best);
+  }
+  return true;
 }
 
 // The compiler leaves sqrt alone where it might set errno.
