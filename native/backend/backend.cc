@@ -15,6 +15,7 @@ constexpr Backend kCpu = {
     cpu::fourier_transpose,
     cpu::backproject,
     cpu::ramp_filter,
+    cpu::rebin,
     cpu::rescale,
     cpu::store,
     cpu::combine,

@@ -20,6 +20,7 @@
 #include "native/ops/pixels.h"
 #include "native/ops/polychromatic.h"
 #include "native/ops/ramp.h"
+#include "native/ops/rebin.h"
 #include "native/ops/resample.h"
 #include "native/ops/rescale.h"
 #include "native/ops/tissue.h"
@@ -36,6 +37,7 @@ struct Backend {
   void (*fourier_transpose)(const Context&, const FourierArgs&);
   void (*backproject)(const Context&, const BackprojectArgs&);
   void (*ramp_filter)(const Context&, const FilterArgs&);
+  void (*rebin)(const Context&, const RebinArgs&);
   void (*rescale)(const Context&, const RescaleArgs&);
   void (*store)(const Context&, const StoreArgs&);
   void (*combine)(const Context&, const CombineArgs&);

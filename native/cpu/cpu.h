@@ -15,6 +15,7 @@
 #include "native/ops/pixels.h"
 #include "native/ops/polychromatic.h"
 #include "native/ops/ramp.h"
+#include "native/ops/rebin.h"
 #include "native/ops/resample.h"
 #include "native/ops/rescale.h"
 #include "native/ops/tissue.h"
@@ -29,6 +30,7 @@ void fourier_project(const Context& context, const FourierArgs& args);
 void fourier_transpose(const Context& context, const FourierArgs& args);
 void backproject(const Context& context, const BackprojectArgs& args);
 void ramp_filter(const Context& context, const FilterArgs& args);
+void rebin(const Context& context, const RebinArgs& args);
 void rescale(const Context& context, const RescaleArgs& args);
 void store(const Context& context, const StoreArgs& args);
 void combine(const Context& context, const CombineArgs& args);

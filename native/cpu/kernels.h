@@ -14,6 +14,7 @@
 #include "native/ops/backproject.h"
 #include "native/ops/joseph.h"
 #include "native/ops/polychromatic.h"
+#include "native/ops/rebin.h"
 
 namespace sino {
 
@@ -35,6 +36,14 @@ struct TileTask {
 constexpr int64_t kDistanceReach = 254;  // even
 constexpr int64_t kDistanceMargin = 16;  // the widest vector
 
+// One banded sum of native/ops/rebin.h, in plain pointers.
+struct RebinSums {
+  const RebinStrip* strips;
+  int64_t count;
+  const float* weights;
+  bool mirrored;
+};
+
 struct SimdKernels {
   const char* name;
   const WindowKernels* windows;  // null where registers are too narrow
@@ -52,6 +61,12 @@ struct SimdKernels {
   void (*filter_rows)(const float* const* source, const float* const* ray_weights, const float* view_weights,
                       float* const* target, int rows, int64_t bins, int64_t length, const float* response,
                       const float* twiddles, float* work);
+  // `views` rows of g from the rows of the sinogram, the first output's place 0 first; and parallel views from the g of both
+  // readings, with kRebinMargin zeros on either side of a row; shares null where they are part of the weights.
+  void (*rebin_views)(const float* const* rows, const RebinSums& sums, int64_t bins, int64_t views, float* g,
+                      int64_t g_stride);
+  void (*rebin_bins)(const RebinSums* halves, const float* const* g, int64_t g_stride, const float* shares,
+                     int64_t bins, int64_t views, float* parallel);
   // For `rays` (a multiple of 2·width) rays: shift = lower bound of the exponents, sum = Σ weight·exp(shift −
   // exponent).
   void (*attenuate)(const PolychromaticArgs& args, const float* const* paths, int64_t rays, float* sums, float* shifts);

@@ -9,8 +9,9 @@
 #include "native/cpu/kernels/filter.inl"
 #include "native/cpu/kernels/joseph.inl"
 #include "native/cpu/kernels/polychromatic.inl"
+#include "native/cpu/kernels/rebin.inl"
 
 extern const SimdKernels kernels;
-const SimdKernels kernels = {SINO_TARGET_NAME, SINO_TARGET_WINDOWS, kWidth,        joseph_gather,
-                             joseph_scatter,   backproject_tile,    filter_rows,   attenuate,
+const SimdKernels kernels = {SINO_TARGET_NAME, SINO_TARGET_WINDOWS, kWidth,        joseph_gather, joseph_scatter,
+                             backproject_tile, filter_rows,         rebin_views,   rebin_bins,    attenuate,
                              distance_counts,  distance_fill,       distance_near, distance_roots};

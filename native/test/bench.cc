@@ -5,7 +5,7 @@
 #include <ctime>
 
 #include "native/cpu/kernels.h"
-#include "native/recon/fbp.h"
+#include "native/recon/fbp_rebinned.h"
 #include "native/test/check.h"
 
 namespace {
@@ -44,7 +44,7 @@ void row(const char* name, const sino::Geometry& g, int64_t slices) {
     for (const std::string& word : g_words)
       if (label.find(word) == std::string::npos) return;
     const Times ms = median_of(call);
-    std::printf("%-22s %3lld slices  %-11s %9.2f ms wall %9.2f ms processor %7.2f GUPS\n", name,
+    std::printf("%-22s %3lld slices  %-12s %9.2f ms wall %9.2f ms processor %7.2f GUPS\n", name,
                 static_cast<long long>(slices), operation, ms.wall / slices, ms.processor / slices,
                 updates / (ms.processor / slices));
   };
@@ -54,6 +54,12 @@ void row(const char* name, const sino::Geometry& g, int64_t slices) {
   show("filter",
        [&] { backend.ramp_filter(bench.context, {plan.filter, slices, sinograms.data(), sinograms.data()}); });
   show("fbp", [&] { sino::fbp(bench.context, backend, plan, slices, sinograms.data(), images.data()); });
+  if (g.beam == sino::Beam::parallel) return;
+  const sino::RebinnedPlan rebinned = sino::rebinned_plan(g, {});
+  std::vector<float> parallel(slices * rebinned.fbp.geometry.rays());
+  show("rebin", [&] { backend.rebin(bench.context, {rebinned.rebin, slices, sinograms.data(), parallel.data()}); });
+  show("rebinned fbp",
+       [&] { sino::fbp_rebinned(bench.context, backend, rebinned, slices, sinograms.data(), images.data()); });
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <random>
 
-#include "native/recon/fbp.h"
+#include "native/recon/fbp_rebinned.h"
 #include "native/test/check.h"
 
 namespace sino::test {
@@ -34,7 +34,7 @@ void check_adjoint(const Geometry& g) {
   }
 }
 
-void check_fbp(const Geometry& g) {
+void check_fbp(const Geometry& g, bool rebinned = false) {
   Bench bench;
   const Backend& backend = backend_for("cpu");
   const int64_t n = g.grid.rows;
@@ -46,7 +46,10 @@ void check_fbp(const Geometry& g) {
       image[r * n + c] = static_cast<float>(std::exp(-(x * x + y * y) / (2 * sigma * sigma)));
     }
   backend.joseph_project(bench.context, {g, 1, image.data(), sinogram.data()});
-  fbp(bench.context, backend, fbp_plan(g, {}), 1, sinogram.data(), result.data());
+  if (rebinned)
+    fbp_rebinned(bench.context, backend, rebinned_plan(g, {}), 1, sinogram.data(), result.data());
+  else
+    fbp(bench.context, backend, fbp_plan(g, {}), 1, sinogram.data(), result.data());
   double error = 0, norm = 0;
   for (size_t i = 0; i < image.size(); i++) {
     error += (result[i] - image[i]) * (result[i] - image[i]);
@@ -63,5 +66,7 @@ TEST(adjoint_arc_fan) { check_adjoint(fan(Beam::arc, 61, 40, 90)); }
 TEST(fbp_parallel) { check_fbp(parallel(128, 200, 185)); }
 TEST(fbp_flat_fan) { check_fbp(fan(Beam::flat, 128, 300, 230)); }
 TEST(fbp_arc_fan) { check_fbp(fan(Beam::arc, 128, 300, 230)); }
+TEST(fbp_rebinned_flat_fan) { check_fbp(fan(Beam::flat, 128, 300, 230), true); }
+TEST(fbp_rebinned_arc_fan) { check_fbp(fan(Beam::arc, 128, 301, 230), true); }
 
 }  // namespace sino::test
