@@ -1,11 +1,11 @@
 /** What the head of one DICOM file says, read without its pixels. Nothing is judged here: slice.ts decides what is usable. */
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import type { DataSet } from "dicom-parser";
 import { isCodedError } from "../../core/errors.ts";
 import { ioError } from "../../core/files.ts";
 import { decodeText } from "./charset.ts";
 import { formatError, reasonOf } from "./failures.ts";
 import { isDeflated, isDicom, parse } from "./parse.ts";
+import { type HeadData, skim } from "./skim.ts";
 import { deflatedExplicit } from "./syntaxes.ts";
 import { tags } from "./tags.ts";
 
@@ -77,6 +77,8 @@ function readOpenHead(file: string, descriptor: number): SliceHead | undefined {
   const { size } = fstatSync(descriptor);
   let bytes = scratch.subarray(0, got);
   for (;;) {
+    const skimmed = skim(bytes);
+    if (skimmed) return extract(file, size, skimmed);
     const partial = bytes.length < Math.min(size, largestHead);
     const dataSet = parse(file, bytes, { partial });
     if (dataSet) {
@@ -100,7 +102,7 @@ function hasNoImage(sopClassUid: string): boolean {
   return /^1\.2\.840\.10008\.(1\.3\.10$|5\.1\.4\.1\.1\.(481\.[3589]|88|11|66|104)(\.|$))/.test(sopClassUid.trim());
 }
 
-function extract(file: string, fileBytes: number, dataSet: DataSet): SliceHead {
+function extract(file: string, fileBytes: number, dataSet: HeadData): SliceHead {
   try {
     return fieldsOf(file, fileBytes, dataSet);
   } catch (error) {
@@ -108,7 +110,7 @@ function extract(file: string, fileBytes: number, dataSet: DataSet): SliceHead {
   }
 }
 
-function fieldsOf(file: string, fileBytes: number, data: DataSet): SliceHead {
+function fieldsOf(file: string, fileBytes: number, data: HeadData): SliceHead {
   const text = (tag: string) => data.string(tag)?.trim() || undefined;
   const list = (tag: string) =>
     text(tag)
