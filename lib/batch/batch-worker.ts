@@ -9,6 +9,7 @@ import { parseArraySpec } from "../data/array-files.ts";
 import type { Device } from "../native/job.ts";
 import { inputDigest } from "./digest.ts";
 import { failureOf } from "./failure.ts";
+import type { Share } from "./gate.ts";
 import type { JobFailure, PlannedJob, Seconds } from "./job.ts";
 import { donePath } from "./layout.ts";
 import { correctSeries, seriesFiles } from "./mar.ts";
@@ -24,12 +25,12 @@ export type ToWorker =
   | { kind: "granted"; what: Asked }
   | { kind: "abort" };
 
-/** Memory in bytes; the right to compute; leave to put results in place. */
+/** Memory, in bytes; the right to compute; leave to put results in place. */
 export type Asked = "memory" | "compute" | "commit";
 
 /** From the thread. */
 export type FromWorker =
-  | { kind: "ask"; what: Asked; amount: number }
+  | { kind: "ask"; what: Asked; share: Share }
   | { kind: "give"; what: "compute" }
   | { kind: "done"; slices: number; warnings: readonly string[]; seconds: Seconds }
   | { kind: "digest"; digest: string }
@@ -43,13 +44,13 @@ const send = (message: FromWorker): void => port.postMessage(message);
 const granted = new Map<Asked, () => void>();
 let controller = new AbortController();
 
-async function ask(what: Asked, amount = 1): Promise<void> {
+async function ask(what: Asked, share: Share = { own: 1 }): Promise<void> {
   const { signal } = controller;
   signal.throwIfAborted();
   await new Promise<void>((resolve, reject) => {
     granted.set(what, resolve);
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    send({ kind: "ask", what, amount });
+    send({ kind: "ask", what, share });
   });
 }
 

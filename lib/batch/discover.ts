@@ -9,7 +9,6 @@ import { groupSeries, readHeads } from "../data/dicom/list.ts";
 import { sha256 } from "./digest.ts";
 import { failureOf } from "./failure.ts";
 import type { JobFailure, JobRequest, Task } from "./job.ts";
-import { bytesPerVoxel, workingBytes } from "./mar.ts";
 
 export interface DiscoverOptions {
   /** A folder that is passed over: the output, which may lie among the inputs. */
@@ -102,7 +101,9 @@ interface Found {
   seriesUid: string;
   folders: Map<string, string[]>;
   slices: number;
-  pixels: number;
+  /** Rows and columns of the largest image, and the size of its pixels. */
+  plane: readonly [number, number];
+  pixelMm: readonly [number, number];
 }
 
 /** Heads of that many files are in memory at once. */
@@ -122,13 +123,17 @@ async function ctSeries(root: string, walking: Walking, jobs: JobRequest[], foun
         read.heads,
       )) {
         if (modality !== "CT" || isLocalizer) continue;
-        here = found.get(seriesUid) ?? { seriesUid, folders: new Map(), slices: 0, pixels: 0 };
+        here = found.get(seriesUid) ?? { seriesUid, folders: new Map(), slices: 0, plane: [0, 0], pixelMm: [1, 1] };
         found.set(seriesUid, here);
         const names = here.folders.get(folder.path) ?? [];
         here.folders.set(folder.path, names);
         names.push(...images.map((file) => basename(file)));
         here.slices += images.length;
-        here.pixels = Math.max(here.pixels, rows * columns);
+        if (rows * columns > here.plane[0] * here.plane[1]) {
+          here.plane = [rows, columns];
+          const [row, column] = read.heads.find((head) => head.seriesUid === seriesUid)?.pixelSpacing ?? [];
+          here.pixelMm = [row ?? 1, column ?? row ?? 1];
+        }
       }
       await nextTurn();
     }
@@ -138,15 +143,14 @@ async function ctSeries(root: string, walking: Walking, jobs: JobRequest[], foun
   }
 }
 
-function request({ seriesUid, folders, slices, pixels }: Found): JobRequest {
+function request({ seriesUid, folders, slices, plane, pixelMm }: Found): JobRequest {
   const input = commonFolder([...folders.keys()]);
   return {
     name: /^\d[\d.]{0,63}$/.test(seriesUid) ? seriesUid : sha256(seriesUid).slice(0, 32),
     input,
     folders,
     series: seriesUid,
-    slices,
-    bytes: slices * pixels * bytesPerVoxel + workingBytes,
+    extent: { shape: [slices, ...plane], pixelMm },
     origin: `series ${seriesUid} in ${input}`,
   };
 }

@@ -4,6 +4,12 @@ import type { FilterName } from "../tomography/fbp.ts";
 
 export type Task = "reconstruct" | "mar";
 
+/** What the memory depends on that a series takes. */
+export interface SeriesExtent {
+  shape: readonly [slices: number, rows: number, columns: number];
+  pixelMm: readonly [row: number, column: number];
+}
+
 export interface ReconstructOptions {
   filter?: FilterName | undefined;
   cutoff?: number | undefined;
@@ -41,10 +47,8 @@ export interface JobRequest {
   options?: JobSettings | undefined;
   /** Where the request stands, for error sentences: "jobs.jsonl line 3". */
   origin?: string | undefined;
-  /** Slices, where they are known. */
-  slices?: number | undefined;
-  /** Bytes of memory that it needs, where they are known. */
-  bytes?: number | undefined;
+  /** How large the series is, where that is known. */
+  extent?: SeriesExtent | undefined;
   /** Why it cannot be read; it fails with this when its turn comes. */
   problem?: { code: string; message: string } | undefined;
 }

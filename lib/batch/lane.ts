@@ -5,7 +5,7 @@ import { startThread } from "../data/dicom/thread.ts";
 import type { Device } from "../native/job.ts";
 import type { FromWorker, ToWorker } from "./batch-worker.ts";
 import { errorOf } from "./failure.ts";
-import type { Gate } from "./gate.ts";
+import type { Gate, Share } from "./gate.ts";
 import type { PlannedJob, Seconds } from "./job.ts";
 
 export interface LaneResult {
@@ -35,8 +35,8 @@ export class Lane {
   readonly #signal: AbortSignal;
   #worker: Worker | undefined;
   #pending: Pending | undefined;
-  #bytes = 0;
-  #computes = false;
+  #bytes: Share | undefined;
+  #computes: Share | undefined;
 
   constructor(gates: Gates, signal: AbortSignal) {
     this.#gates = gates;
@@ -116,15 +116,15 @@ export class Lane {
     else this.#pending?.resolve(message);
   }
 
-  async #answer({ what, amount }: Extract<FromWorker, { kind: "ask" }>): Promise<void> {
+  async #answer({ what, share }: Extract<FromWorker, { kind: "ask" }>): Promise<void> {
     const pending = this.#pending;
     try {
       if (what === "memory") {
-        await this.#gates.memory.take(amount);
-        this.#bytes += amount;
+        await this.#gates.memory.take(share);
+        this.#bytes = share;
       } else if (what === "compute") {
-        await this.#gates.compute.take(1);
-        this.#computes = true;
+        await this.#gates.compute.take(share);
+        this.#computes = share;
       } else await pending?.mayCommit();
       if (this.#pending === pending) this.#worker?.postMessage({ kind: "granted", what } satisfies ToWorker);
       else this.#giveBack(); // the job has ended meanwhile
@@ -135,14 +135,13 @@ export class Lane {
   }
 
   #giveCompute(): void {
-    if (!this.#computes) return;
-    this.#computes = false;
-    this.#gates.compute.give(1);
+    if (this.#computes) this.#gates.compute.give(this.#computes);
+    this.#computes = undefined;
   }
 
   #giveBack(): void {
     this.#giveCompute();
-    this.#gates.memory.give(this.#bytes);
-    this.#bytes = 0;
+    if (this.#bytes) this.#gates.memory.give(this.#bytes);
+    this.#bytes = undefined;
   }
 }

@@ -1,26 +1,23 @@
 /** One DICOM series to its derived series without metal streaks, 0001.dcm and so on. */
 import { join } from "node:path";
+import { sizeOf, volume } from "../core/arrays.ts";
 import { readSeries } from "../data/dicom/read.ts";
 import { selectSlices } from "../data/dicom/select.ts";
 import { writeDerivedSeries } from "../data/dicom/write.ts";
 import { derivationOf } from "../mar/derivation.ts";
-import { correctImages } from "../mar/image.ts";
-import type { PlannedJob } from "./job.ts";
+import { correctImages, correctionBytes } from "../mar/image.ts";
+import type { Share } from "./gate.ts";
+import type { PlannedJob, SeriesExtent } from "./job.ts";
+import { memoryFor } from "./memory.ts";
 import type { Work } from "./work.ts";
 
-/** HU, corrected HU, masks, per voxel; and what the native code works in for 16 slices at a time. */
-export const bytesPerVoxel = 12;
-export const workingBytes = 256 << 20;
+/** Stages of reading, files on their way to the disk, and small memory that waits for the collector. */
+const passingBytes = 32 << 20;
 
-/** Memory of the series before, used again: filling new memory takes longer than reading a series. */
-let buffer: Float32Array<ArrayBuffer> | undefined;
-
-function bufferFor(length: number): Float32Array<ArrayBuffer> {
-  if (!buffer || buffer.length < length || buffer.length > 2 * length) {
-    buffer = undefined;
-    buffer = new Float32Array(length);
-  }
-  return buffer;
+/** Bytes that a series takes: HU before and after with its masks; in turn, what the correction works in. */
+export function seriesBytes({ shape, pixelMm }: SeriesExtent): Share {
+  const { result, working } = correctionBytes(shape, pixelMm);
+  return { own: 4 * sizeOf(shape) + result + passingBytes, inTurn: working };
 }
 
 type Source = Pick<PlannedJob, "input" | "folders" | "series">;
@@ -31,26 +28,29 @@ function placesOf({ input, folders }: Source): string | string[] {
 }
 
 /** The files of a job's series, damaged ones and other series left out. */
-export async function seriesFiles(job: Source, signal?: AbortSignal): Promise<{ files: string[]; voxels: number }> {
+export async function seriesFiles(
+  job: Source,
+  signal?: AbortSignal,
+): Promise<{ files: string[]; extent: SeriesExtent }> {
   const { series } = job;
   const { slices } = await selectSlices(placesOf(job), { seriesUid: series, signal });
-  const { rows, columns } = slices[0]!;
-  return { files: slices.map(({ file }) => file), voxels: slices.length * rows * columns };
+  const { rows, columns, pixelSpacing } = slices[0]!;
+  const extent: SeriesExtent = { shape: [slices.length, rows, columns], pixelMm: pixelSpacing };
+  return { files: slices.map(({ file }) => file), extent };
 }
 
 export const correctSeries: Work = async (job, context) => {
   const { signal, device } = context;
   const { method = "nmar", metalHu = 2500, minimumPixels = 3, passes = 2, muWater } = job.options;
-  const found = job.bytes === undefined || !job.slices ? await seriesFiles(job, signal) : undefined;
-  await context.reserve(job.bytes ?? found!.voxels * bytesPerVoxel + workingBytes);
-  const files = found?.files ?? placesOf(job);
-  const length = found?.voxels ?? Math.floor((job.bytes! - workingBytes) / bytesPerVoxel);
+  const { files, extent } = job.extent ? { files: placesOf(job), extent: job.extent } : await seriesFiles(job, signal);
+  await context.reserve(seriesBytes(extent));
   const source = await context.timed("reading", () =>
-    readSeries(files, { seriesUid: job.series, signal, buffer: bufferFor(length) }),
+    readSeries(files, { seriesUid: job.series, signal, buffer: memoryFor("source", sizeOf(extent.shape)) }),
   );
+  const out = volume(memoryFor("corrected", source.volume.size), source.volume.shape);
   const pixelMm = source.slices[0]!.pixelSpacing;
   const corrected = await context.computing(() =>
-    correctImages(source.volume, { method, metalHu, minimumPixels, passes, muWater, pixelMm, signal, device }),
+    correctImages(source.volume, { method, metalHu, minimumPixels, passes, muWater, pixelMm, out, signal, device }),
   );
   const { changed, geometry } = corrected;
   const metalSlices = changed.filter(Boolean).length;

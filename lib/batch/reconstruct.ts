@@ -1,7 +1,7 @@
 /** One sinogram file to an image file, image.npy. */
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { sizeOf } from "../core/arrays.ts";
+import { sizeOf, volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import { ioError } from "../core/files.ts";
 import { parseArraySpec, readArray, writeArray } from "../data/array-files.ts";
@@ -10,15 +10,23 @@ import { muWater70keV } from "../physics/constants.ts";
 import { fbp } from "../tomography/fbp.ts";
 import type { Geometry } from "../tomography/geometry.ts";
 import { parseGeometry } from "../tomography/geometry-file.ts";
+import type { Share } from "./gate.ts";
+import { memoryFor } from "./memory.ts";
 import type { Work } from "./work.ts";
 
-/** As stored, as float32 where they are not that already, and the images, in bytes: an upper estimate. */
-async function estimate(path: string, { angles, bins, image }: Geometry): Promise<number> {
+/** Slices that native/recon/fbp.cc has in hand. */
+const slicesAtOnce = 16;
+
+/** Bytes: as stored, as float32 where the file is something else, and the images; in turn, filtered views and their copy. */
+async function fileBytes(path: string, { angles, bins, image }: Geometry, hu: boolean): Promise<Share> {
   const { size } = await stat(path).catch((error) => {
     throw ioError("read", path, error);
   });
-  const slices = Math.max(1, Math.ceil(size / (4 * angles.length * bins)));
-  return 2 * size + slices * sizeOf(image.shape) * 8;
+  const rays = angles.length * bins;
+  const slices = Math.max(1, Math.ceil(size / (4 * rays)));
+  const converted = /\.(npy|raw|f32)$/i.test(path) ? 0 : size;
+  const images = slices * sizeOf(image.shape) * (hu ? 8 : 4);
+  return { own: size + converted + images, inTurn: Math.min(slices, slicesAtOnce) * rays * 8 };
 }
 
 export const reconstructFile: Work = async (job, context) => {
@@ -26,7 +34,7 @@ export const reconstructFile: Work = async (job, context) => {
   const { signal, device } = context;
   const { path } = parseArraySpec(job.input);
   const geometry = parseGeometry(job.geometry);
-  await context.reserve(await estimate(path, geometry));
+  await context.reserve(await fileBytes(path, geometry, hu));
   const { array } = await context.timed("reading", () => readArray(job.input));
   signal.throwIfAborted();
   if (array.shape.length < 2 || array.shape.length > 3 || array.data.length === 0)
@@ -35,7 +43,9 @@ export const reconstructFile: Work = async (job, context) => {
       `Expected a sinogram [view, bin], or a batch of them, in ${path} but found an array of shape [${array.shape.join(", ")}].`,
     );
   const images = await context.computing(async () => {
-    const attenuation = await fbp(array, geometry, { filter, cutoff, signal, device });
+    const shape = [...array.shape.slice(0, -2), ...geometry.image.shape];
+    const out = volume(memoryFor("images", sizeOf(shape)), shape);
+    const attenuation = await fbp(array, geometry, { filter, cutoff, out, signal, device });
     return hu ? toHounsfield(attenuation, muWater, { signal, device }) : attenuation;
   });
   await context.commit(async (folder) => {

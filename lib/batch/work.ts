@@ -1,13 +1,14 @@
 /** What a task gets from the batch, and what it gives back. */
 import type { Device } from "../native/job.ts";
+import type { Share } from "./gate.ts";
 import type { PlannedJob, Seconds } from "./job.ts";
 import type { DoneRecord } from "./result.ts";
 
 export interface WorkContext {
   signal: AbortSignal;
   device: Device;
-  /** Waits until that many bytes of the batch's memory are free. */
-  reserve(bytes: number): Promise<void>;
+  /** Waits until that many bytes of the batch's memory are free; `inTurn` is what is needed only while computing. */
+  reserve(bytes: Share): Promise<void>;
   /** Runs a step while no other job computes: the native threads use all processors for one. */
   computing<T>(step: () => Promise<T>): Promise<T>;
   /** Runs a step and notes how long it took. */

@@ -6,17 +6,19 @@
  * cannot: bring back what the scanner's own reconstruction lost, such as detail right beside the metal, or values that were
  * clipped. docs/mar.md says more.
  */
-import { type ArrayLike, sizeOf, type Volume, volume } from "../core/arrays.ts";
+import { type ArrayLike, type TypedArray, type Volume, volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
-import { floats, type Mask, newImage, planesOf } from "../image/input.ts";
+import { copyInTurns } from "../core/turns.ts";
+import { bytes, floats, type Mask, newImage, planesOf } from "../image/input.ts";
 import { requireFinite } from "../image/pixels.ts";
 import { type Progress, runJob } from "../native/job.ts";
+import { type OutputOptions, output } from "../tomography/batch.ts";
 import { type FanGeometry, nativeGeometry } from "../tomography/geometry.ts";
 import { type MetalOptions, segmentMetal } from "./metal.ts";
 import { type MarMethodOptions, methodParameters } from "./sinogram.ts";
 import { virtualScan } from "./virtual-scan.ts";
 
-export interface CorrectImagesOptions extends MetalOptions, MarMethodOptions {
+export interface CorrectImagesOptions extends MetalOptions, MarMethodOptions, OutputOptions {
   /** Row and column spacing in mm, or one number. */
   pixelMm: number | readonly [number, number];
 }
@@ -33,8 +35,22 @@ export interface CorrectedImages {
   muWater: number;
 }
 
-/** Slices that go through the addon in one call: bounds the memory, and is as wide as its vectors. */
-const slicesAtOnce = 16;
+/** Slices that go through the addon in one call: wide enough for AVX2 (AVX-512 takes them one by one), and bounds the memory. */
+const slicesAtOnce = 8;
+
+/**
+ * Bytes that correctImages takes beside its input for images [slices, rows, columns]: the result with its masks (metal before and
+ * after cleaning, support), and what it works in. There, per ray of the virtual scan, native/recon/mar.cc holds five sinograms, the
+ * trace, and back-projection's own copy, and per pixel four images; here lie the slices in hand, twice as float32, twice as masks.
+ */
+export function correctionBytes(
+  [slices, rows, columns]: readonly [number, number, number],
+  pixelMm: readonly [number, number],
+): { result: number; working: number } {
+  const { bins, angles } = virtualScan([rows, columns], pixelMm);
+  const perSlice = angles.length * bins * (5 * 4 + 1 + 4) + rows * columns * (4 * 4 + 2 * 4 + 2);
+  return { result: slices * rows * columns * (4 + 3), working: Math.min(slices, slicesAtOnce) * perSlice };
+}
 
 /**
  * Corrects HU images [row, column] or [slice, row, column]. Throws ERR_SINO_SHAPE, ERR_SINO_ARG_TYPE, ERR_SINO_OUT_OF_RANGE (also
@@ -56,20 +72,25 @@ export async function correctImages(images: ArrayLike, options: CorrectImagesOpt
     ...options,
     onProgress: undefined,
   });
-  const hu = newImage(images.shape);
-  hu.data.set(input);
+  const hu = output(images.shape, options.out);
+  await copyInTurns(input, hu.data, signal);
 
   const affected = pixels.flatMap((count, slice) => (count > 0 ? [slice] : []));
   const size = rows * columns;
-  for (let first = 0; first < affected.length; first += slicesAtOnce) {
-    const batch = affected.slice(first, first + slicesAtOnce);
-    const gather = <T extends Float32Array | Uint8Array>(from: T, to: T) => {
-      batch.forEach((slice, i) => {
-        to.set(from.subarray(slice * size, (slice + 1) * size), i * size);
-      });
-      return to;
-    };
-    const corrected = newImage([batch.length, rows, columns]).data;
+  const of = <T extends TypedArray>(array: T, slice: number) => array.subarray(slice * size, (slice + 1) * size) as T;
+  const atOnce = Math.min(slicesAtOnce, affected.length);
+  const before = newImage([atOnce, rows, columns]).data;
+  const after = newImage([atOnce, rows, columns]).data;
+  const supports = bytes(before.length);
+  const metals = bytes(before.length);
+  for (let first = 0; first < affected.length; first += atOnce) {
+    const batch = affected.slice(first, first + atOnce);
+    for (const [i, slice] of batch.entries()) {
+      await copyInTurns(of(input, slice), of(before, i), signal);
+      await copyInTurns(of(support.data, slice), of(supports, i), signal);
+      await copyInTurns(of(metal.data, slice), of(metals, i), signal);
+    }
+    const filled = batch.length * size;
     const progress = ({ phase, done, total }: Progress) =>
       onProgress?.({ phase, done: first + (done / total) * batch.length, total: affected.length });
     await runJob(
@@ -79,16 +100,14 @@ export async function correctImages(images: ArrayLike, options: CorrectImagesOpt
         geometry: nativeGeometry(geometry),
         ...method,
         slices: batch.length,
-        images: gather(input, newImage([batch.length, rows, columns]).data),
-        support: gather(support.data, new Uint8Array(sizeOf([batch.length, rows, columns]))),
-        metal: gather(metal.data, new Uint8Array(sizeOf([batch.length, rows, columns]))),
-        corrected,
+        images: before.subarray(0, filled),
+        support: supports.subarray(0, filled),
+        metal: metals.subarray(0, filled),
+        corrected: after.subarray(0, filled),
       },
       { signal, onProgress: onProgress && progress },
     );
-    batch.forEach((slice, i) => {
-      hu.data.set(corrected.subarray(i * size, (i + 1) * size), slice * size);
-    });
+    for (const [i, slice] of batch.entries()) await copyInTurns(of(after, i), of(hu.data, slice), signal);
   }
   return {
     hu,

@@ -117,17 +117,33 @@ test("who is dead is known by process and start, and only on this machine", () =
 test("a gate lets in what fits, in the order of asking, and what is too large alone", async () => {
   const gate = new Gate(10);
   const order: string[] = [];
-  const take = (name: string, amount: number) => gate.take(amount).then(() => order.push(name));
-  await take("a", 6);
-  const waiting = [take("b", 50), take("c", 1)];
+  const shares = { a: { own: 6 }, b: { own: 50 }, c: { own: 1 } };
+  const take = (name: keyof typeof shares) => gate.take(shares[name]).then(() => order.push(name));
+  await take("a");
+  const waiting = [take("b"), take("c")];
   await sleep(1);
   assert.equal(order, ["a"]);
-  gate.give(6);
+  gate.give(shares.a);
   await waiting[0];
   assert.equal(order, ["a", "b"]);
-  gate.give(50);
+  gate.give(shares.b);
   await waiting[1];
   assert.equal(order, ["a", "b", "c"]);
+});
+
+test("of what holders of a gate need in turn only the largest counts", async () => {
+  const gate = new Gate(10);
+  const first = { own: 2, inTurn: 5 };
+  await gate.take(first);
+  await gate.take({ own: 2, inTurn: 6 });
+  let isIn = false;
+  const third = gate.take({ own: 1, inTurn: 1 }).then(() => {
+    isIn = true;
+  });
+  await sleep(1);
+  assert.not.ok(isIn);
+  gate.give(first);
+  await third;
 });
 
 test.run();

@@ -150,7 +150,8 @@ test("CT series are found in any folder, put together across folders, output pas
   const jobs = await discoverJobs([at("find"), at("find/split")], "mar", { exclude: at("find/out") });
   assert.equal(jobs.map(({ name }) => name).toSorted(), ["1.2.3.100", "1.2.3.101", "1.2.9"]);
   const split = jobs.find(({ name }) => name === "1.2.9")!;
-  assert.is(split.slices, 3);
+  assert.equal(split.extent?.pixelMm, [0.75, 0.5]);
+  assert.is(split.extent?.shape[0], 3);
   assert.is(split.input, at("find/split"));
   assert.is(split.folders!.size, 2);
 });
