@@ -4,6 +4,7 @@
  */
 import { type ArrayLike, checkArray, sizeOf, type Volume, volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
+import { copyInTurns } from "../core/turns.ts";
 import { arrange } from "../data/dicom/geometry.ts";
 import { readSeries } from "../data/dicom/read.ts";
 import { selectSlices } from "../data/dicom/select.ts";
@@ -88,7 +89,8 @@ async function joined(slices: readonly ArrayLike[]): Promise<ArrayLike> {
   const shape = slices[0]!.shape;
   const size = sizeOf(shape);
   const data = new Float32Array(slices.length * size);
-  for (const [i, slice] of slices.entries()) data.set(await packed(slice), i * size);
+  for (const [i, slice] of slices.entries())
+    await copyInTurns(await packed(slice), data.subarray(i * size, (i + 1) * size));
   return { data, shape: [slices.length, ...shape] };
 }
 

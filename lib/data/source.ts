@@ -8,6 +8,7 @@ import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { type ErrorDetails, isCodedError, show, sinoError } from "../core/errors.ts";
 import { ioError } from "../core/files.ts";
+import { copyInTurns } from "../core/turns.ts";
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -88,7 +89,7 @@ export function memorySource(bytes: Uint8Array, name: string): ByteSource {
     async read(start, length, what) {
       if (start + length > bytes.length) throw truncated(name, what, start + length, bytes.length);
       const copy = allocate(length, name);
-      copy.set(bytes.subarray(start, start + length));
+      await copyInTurns<Uint8Array>(bytes.subarray(start, start + length), copy);
       return copy;
     },
   };

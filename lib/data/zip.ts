@@ -6,6 +6,7 @@ import { constants } from "node:buffer";
 import { promisify } from "node:util";
 import { crc32, deflateRaw, inflateRaw } from "node:zlib";
 import { sinoError } from "../core/errors.ts";
+import { pieces } from "../core/turns.ts";
 import { type ByteSource, deflateLimit, formatError, memorySource } from "./source.ts";
 
 export interface ZipEntry {
@@ -117,9 +118,15 @@ export async function readZipEntry(source: ByteSource, entry: ZipEntry): Promise
   const bytes = await decompress(stored, entry, name);
   if (bytes.length !== entry.length)
     throw formatError(name, `expected ${entry.length} bytes but found ${bytes.length}. The file is damaged.`);
-  if (crc32(bytes) !== entry.crc)
+  if ((await checksum([bytes])) !== entry.crc)
     throw formatError(name, "its checksum does not match its contents. The file is damaged.");
   return memorySource(bytes, name);
+}
+
+async function checksum(chunks: readonly Uint8Array[]): Promise<number> {
+  let sum = 0;
+  for (const chunk of chunks) for await (const [piece] of pieces(chunk)) sum = crc32(piece, sum);
+  return sum;
 }
 
 async function decompress(stored: Uint8Array, entry: ZipEntry, name: string): Promise<Uint8Array> {
@@ -154,8 +161,7 @@ export async function encodeZip(
   for (const member of members) {
     const name = Buffer.from(member.name, "utf8");
     const length = member.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    // zlib's crc32 forgets the sum so far when given nothing to add.
-    const crc = member.chunks.reduce((sum, chunk) => (chunk.length > 0 ? crc32(chunk, sum) : sum), 0);
+    const crc = await checksum(member.chunks);
     const stored = compress ? [await promisify(deflateRaw)(Buffer.concat(member.chunks))] : member.chunks;
     const compressedLength = stored.reduce((sum, chunk) => sum + chunk.length, 0);
     if (at + 30 + name.length + compressedLength >= in64 || length >= in64)
