@@ -27,7 +27,7 @@ function run(name, script, args) {
 
 run("biome", "@biomejs/biome/bin/biome", ["check", ...(fix ? ["--write"] : ["--error-on-warnings"]), "."]);
 run("tsc", "typescript/bin/tsc", ["-p", "tsconfig.json", "--noEmit"]);
-const cpp = [...files("native", /\.(h|cc|inl)$/), ...files("cuda", /\.(cu|cuh)$/)];
+const cpp = [...files("native", /\.(h|cc|inl|cu|cuh)$/), ...files("cuda", /\.(h|cu|cuh)$/)];
 run("clang-format", "clang-format-node/build/cli.js", [...(fix ? ["-i"] : ["--dry-run", "-Werror"]), ...cpp]);
 
 // Includes and imports point one way: napi → recon → backend → (cpu | cuda) → ops → geometry → core; runtime is below backend.

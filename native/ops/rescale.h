@@ -52,9 +52,30 @@ SINO_HD inline double highest_stored(bool is_signed, int bits) {
 }
 
 // True where slope · v + intercept is exact in float32 for every v of so many bits.
-inline bool exact_in_float(double slope, double intercept, int bits) {
-  return std::floor(slope) == slope && std::floor(intercept) == intercept &&
-         std::fabs(slope) * std::ldexp(1.0, bits) + std::fabs(intercept) < 16777216.0;
+SINO_HD inline bool exact_in_float(double slope, double intercept, int bits) {
+  return floor(slope) == slope && floor(intercept) == intercept &&
+         fabs(slope) * static_cast<double>(int64_t(1) << bits) + fabs(intercept) < 16777216.0;
+}
+
+// slope · v + intercept. On the device a product and a sum would fuse; here they are rounded one by one, as on the CPU.
+template <typename T>
+SINO_HD inline float rescaled(T v, double slope, double intercept, bool exact) {
+  if (exact) return static_cast<float>(slope) * static_cast<float>(v) + static_cast<float>(intercept);
+#if defined(__CUDA_ARCH__)
+  return static_cast<float>(__dadd_rn(__dmul_rn(slope, static_cast<double>(v)), intercept));
+#else
+  return static_cast<float>(slope * static_cast<double>(v) + intercept);
+#endif
+}
+
+// The nearest integer to (value − intercept) / slope, whether it fits, and what is stored where it does not.
+SINO_HD inline double stored_value(float value, double slope, double intercept) {
+  return rint((static_cast<double>(value) - intercept) / slope);
+}
+SINO_HD inline bool stored_fits(double v, double low, double high) { return v >= low && v <= high; }
+SINO_HD inline double stored_clip(double v, double low, double high) {
+  const double floored = v > low ? v : low;  // NaN becomes low
+  return floored < high ? floored : high;
 }
 
 }  // namespace sino

@@ -1,43 +1,11 @@
-// Tests without a framework: TEST(name) { CHECK(condition); } and a main that runs them all.
+// What the tests and benches of operations share: a runtime to call them with, and geometries.
 #pragma once
-
-#include <cstdio>
-#include <functional>
-#include <string>
-#include <vector>
 
 #include "native/backend/backend.h"
 #include "native/runtime/runtime.h"
+#include "native/test/testing.h"
 
 namespace sino::test {
-
-struct Test {
-  const char* name;
-  std::function<void()> body;
-};
-inline std::vector<Test>& tests() {
-  static std::vector<Test> all;
-  return all;
-}
-struct Registered {
-  Registered(const char* name, std::function<void()> body) { tests().push_back({name, std::move(body)}); }
-};
-inline int& failures() {
-  static int count = 0;
-  return count;
-}
-
-#define TEST(name)                                                      \
-  static void name();                                                   \
-  static const ::sino::test::Registered registered_##name(#name, name); \
-  static void name()
-#define CHECK(condition)                                                        \
-  do {                                                                          \
-    if (!(condition)) {                                                         \
-      std::printf("%s:%d: CHECK(%s) failed\n", __FILE__, __LINE__, #condition); \
-      ::sino::test::failures()++;                                               \
-    }                                                                           \
-  } while (0)
 
 // A runtime and a job to call operations with.
 struct Bench {

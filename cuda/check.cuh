@@ -1,0 +1,41 @@
+// Errors of the CUDA runtime as sino::Error, and memory that lives as long as the work queued before its end.
+#pragma once
+
+#include <string>
+
+#include "cuda/kernel.cuh"
+#include "native/core/error.h"
+
+namespace sino::cuda {
+
+inline void check(cudaError_t error, const char* what) {
+  if (error == cudaSuccess) return;
+  cudaGetLastError();  // cleared for whoever shares the process; an error of the device itself stays
+  const std::string sentence =
+      std::string("CUDA reported ") + cudaGetErrorName(error) + " (" + cudaGetErrorString(error) + ") in " + what + ".";
+  if (error == cudaErrorMemoryAllocation) throw Error(Code::out_of_memory, sentence);
+  throw Error(Code::backend_unavailable, sentence);
+}
+inline void check_launch(const char* kernel) { check(cudaGetLastError(), kernel); }
+
+// Working memory of queued kernels: taken and given back in the stream's order.
+template <typename T>
+class StreamMemory {
+ public:
+  StreamMemory(cudaStream_t stream, size_t count) : stream_(stream) {
+    check(cudaMallocAsync(&data_, count * sizeof(T), stream), "cudaMallocAsync");
+  }
+  ~StreamMemory() { cudaFreeAsync(data_, stream_); }
+  StreamMemory(const StreamMemory&) = delete;
+  StreamMemory& operator=(const StreamMemory&) = delete;
+  T* data() { return data_; }
+  void upload(const T* from, size_t count) {
+    check(cudaMemcpyAsync(data_, from, count * sizeof(T), cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync");
+  }
+
+ private:
+  cudaStream_t stream_;
+  T* data_ = nullptr;
+};
+
+}  // namespace sino::cuda

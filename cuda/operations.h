@@ -1,0 +1,18 @@
+// The CUDA twins of native/cpu: same argument structs, with every array in the memory of the current device (device pointers),
+// and a stream to queue the work on. They return when the work is queued; they throw sino::Error where it could not be.
+#pragma once
+
+#include "native/ops/gaussian.h"
+#include "native/ops/rescale.h"
+
+struct CUstream_st;
+
+namespace sino::cuda {
+
+using Stream = CUstream_st*;  // cudaStream_t, for files that nvcc does not compile
+
+void rescale(Stream stream, const RescaleArgs& args);
+void store(Stream stream, const StoreArgs& args);
+void gaussian(Stream stream, const GaussianArgs& args);
+
+}  // namespace sino::cuda
