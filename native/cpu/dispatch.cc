@@ -40,20 +40,4 @@ const SimdKernels& simd_kernels() {
   return *chosen;
 }
 
-void fft_order(int64_t length, int32_t* order) {
-  // After a radix-4 step in frequency, quarter d of every block holds the frequencies ≡ d modulo 4, and so on
-  // inwards.
-  for (int64_t position = 0; position < length; position++) {
-    int64_t rest = position, span = length, frequency = 0, digit_value = 1;
-    while (span > 1) {
-      const int64_t radix = span >= 4 ? 4 : 2, part = span / radix;
-      frequency += rest / part * digit_value;
-      rest %= part;
-      digit_value *= radix;
-      span = part;
-    }
-    order[position] = static_cast<int32_t>(frequency);
-  }
-}
-
 }  // namespace sino

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "native/cpu/windows.h"
 #include "native/ops/backproject.h"
@@ -17,6 +18,24 @@
 #include "native/ops/rebin.h"
 
 namespace sino {
+
+// Tables of filter_rows: n = length = 2·R·4^a·b, R = 3 where 3 divides n, else 4; b = 1 or 2; n ≥ 24. All angles are pairs
+// (cos, sin).
+struct RowFilter {
+  int64_t bins, length;  // n ≥ 2·bins
+  const float* turns;    // [n/2R][m < R]: 2π·(k + m·n/2R)/n
+  const float* roots;    // spans s = n/2 (radix r = R), then s/r with r = 4 while s > 8: [k < s/r][0 < m < r]: 2π·k·m/s
+  const float* response;  // in the order in which the steps leave the frequencies, natural order / n
+};
+
+// Rows that go through one call, at most 2·width.
+struct RowBatch {
+  int rows;
+  const float* const* source;
+  const float* const* ray_weights;  // of every row, or null
+  const float* view_weights;        // one number per row
+  float* const* target;             // may be the sources
+};
 
 // Everything a tile needs of a chunk of views.
 struct TileTask {
@@ -56,11 +75,8 @@ struct SimdKernels {
   void (*joseph_scatter)(float* lines, int64_t line_stride, int width, const JosephRay& ray, int first, int last,
                          const float* value);
   void (*backproject_tile)(const TileTask& task, int width);
-  // Filters 2·width rows at once: row r goes through lane r mod width, as real or imaginary part. `work`
-  // holds 2·length·width floats; response in the order of fft_order.
-  void (*filter_rows)(const float* const* source, const float* const* ray_weights, const float* view_weights,
-                      float* const* target, int rows, int64_t bins, int64_t length, const float* response,
-                      const float* twiddles, float* work);
+  // Convolves rows with the filter; `work` holds 2·length·width floats.
+  void (*filter_rows)(const RowFilter& filter, const RowBatch& batch, float* work);
   // `views` rows of g from the rows of the sinogram, the first output's place 0 first; and parallel views from the g of both
   // readings, with kRebinMargin zeros on either side of a row; shares null where they are part of the weights.
   void (*rebin_views)(const float* const* rows, const RebinSums& sums, int64_t bins, int64_t views, float* g,
@@ -84,9 +100,6 @@ struct SimdKernels {
   // distances = √squares
   void (*distance_roots)(const float* squares, int64_t count, float* distances);
 };
-
-// Frequencies in the order in which filter_rows' forward transform leaves them.
-void fft_order(int64_t length, int32_t* order);
 
 const SimdKernels& simd_kernels();
 const SimdKernels* simd_kernels_named(const char* name);  // null where not compiled in or not supported here

@@ -1,5 +1,7 @@
-// ramp on the CPU: twice as many rows at once as a register has lanes go through one FFT (kernels.inl).
+// ramp on the CPU: twice as many rows at once as a register has lanes go through one FFT (kernels/filter.inl).
+#include <atomic>
 #include <cmath>
+#include <complex>
 #include <vector>
 
 #include "native/cpu/cpu.h"
@@ -7,27 +9,62 @@
 
 namespace sino::cpu {
 
+namespace {
+
+// RowFilter's tables for a plan.
+class RowTables {
+ public:
+  explicit RowTables(const FilterPlan& plan) : plan_(plan), turning_(plan.length) {
+    std::complex<double> turned = 1;
+    const std::complex<double> one = std::polar(1.0, 2 * M_PI / plan.length);
+    for (auto& t : turning_) t = turned, turned *= one;  // errs by 1e-16 per step, far below a float
+
+    const int64_t half = plan.length / 2, first_radix = radix_of(half), part = half / first_radix;
+    for (int64_t k = 0; k < part; k++)
+      for (int64_t m = 0; m < first_radix; m++) push(turns_, k + m * part);
+    for (int64_t span = half; span > 8; span /= radix_of(span))
+      for (int64_t k = 0; k < span / radix_of(span); k++)
+        for (int64_t m = 1; m < radix_of(span); m++) push(roots_, k * m * (plan.length / span));
+    for (int64_t odd : {0, 1}) push_responses(half, odd, 2);
+  }
+  RowFilter filter() const { return {plan_.bins, plan_.length, turns_.data(), roots_.data(), response_.data()}; }
+
+ private:
+  static int64_t radix_of(int64_t span) { return span % 3 == 0 ? 3 : span > 8 ? 4 : span; }
+  void push(std::vector<float>& angles, int64_t nth) const {
+    angles.push_back(static_cast<float>(turning_[nth].real()));
+    angles.push_back(static_cast<float>(turning_[nth].imag()));
+  }
+  // A block of `span` points holds every step-th frequency from the first on; after a step of radix r its part d holds
+  // every r-th of those, from the d-th on.
+  void push_responses(int64_t span, int64_t first, int64_t step) {
+    if (span == 1) return response_.push_back(plan_.response[first]);
+    const int64_t radix = radix_of(span);
+    for (int64_t d = 0; d < radix; d++) push_responses(span / radix, first + d * step, radix * step);
+  }
+
+  const FilterPlan& plan_;
+  std::vector<std::complex<double>> turning_;
+  std::vector<float> turns_, roots_, response_;
+};
+
+}  // namespace
+
 void ramp_filter(const Context& context, const FilterArgs& args) {
   const SimdKernels& simd = simd_kernels();
   const FilterPlan& plan = args.plan;
-  const int64_t n = plan.length;
-  std::vector<int32_t> order(n);
-  std::vector<float> response(n), twiddles(2 * n);
-  fft_order(n, order.data());
-  for (int64_t k = 0; k < n; k++) {
-    response[k] = plan.response[order[k]];
-    twiddles[2 * k] = static_cast<float>(std::cos(2 * M_PI * k / n));
-    twiddles[2 * k + 1] = static_cast<float>(-std::sin(2 * M_PI * k / n));
-  }
-  const int64_t rows = args.slices * plan.views, at_once = 2 * simd.width;
-  const int64_t batches = (rows + at_once - 1) / at_once;
-  context.parallel_for(batches, 1, [&](int64_t begin, int64_t end) {
-    Scratch<float> work = context.scratch<float>(2 * n * simd.width);
+  const RowTables tables(plan);
+  const int64_t rows = args.slices * plan.views, at_once = 2 * simd.width, batches = (rows + at_once - 1) / at_once;
+  const int64_t tasks = std::min<int64_t>(batches, context.pool.threads());
+  std::atomic<int64_t> next{0};
+  context.parallel_for(tasks, 1, [&](int64_t, int64_t) {
+    // one work space for as many batches as this thread gets hold of
+    Scratch<float> work = context.scratch<float>(2 * plan.length * simd.width);
     const float* source[32];
     const float* ray_weights[32];
     float* target[32];
     float view_weights[32];
-    for (int64_t batch = begin; batch < end; batch++) {
+    for (int64_t batch = next++; batch < batches && !context.job.cancelled; batch = next++) {
       const int64_t first = batch * at_once, count = std::min(at_once, rows - first);
       for (int64_t r = 0; r < count; r++) {
         const int64_t view = (first + r) % plan.views;
@@ -36,8 +73,10 @@ void ramp_filter(const Context& context, const FilterArgs& args) {
         ray_weights[r] = plan.ray_weights.data() + (plan.weights_per_view ? view * plan.bins : 0);
         view_weights[r] = plan.view_weights[view];
       }
-      simd.filter_rows(source, plan.ray_weights.empty() ? nullptr : ray_weights, view_weights, target,
-                       static_cast<int>(count), plan.bins, n, response.data(), twiddles.data(), work.data());
+      simd.filter_rows(
+          tables.filter(),
+          {static_cast<int>(count), source, plan.ray_weights.empty() ? nullptr : ray_weights, view_weights, target},
+          work.data());
       context.job.advance(count);
     }
   });

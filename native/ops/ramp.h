@@ -6,10 +6,11 @@
 //     arc              h(n) multiplied by (n·α / sin n·α)², α the bin pitch in radians
 //   and only then transformed: sampling |f| instead would set the mean of every row to zero (a DC error).
 //   The window (ram-lak, shepp-logan, cosine, hamming, hann) multiplies the transform up to the cut-off,
-//   given as a fraction of the Nyquist frequency; above it the response is zero. Kak & Slaney §3.3; G. N.
-//   Ramachandran, A. V. Lakshminarayanan, PNAS 68, 1971.
+//   given as a fraction of the Nyquist frequency, on a power of two of frequencies; above it the response is zero. Of what
+//   comes back to the space of bins, the taps that two bins of a row can be apart are the filter, whatever the length of
+//   the transform that applies it. Kak & Slaney §3.3; G. N. Ramachandran, A. V. Lakshminarayanan, PNAS 68, 1971.
 // Order. rows of `bins` float32, contiguous.
-// Edges. Rows are padded with zeros to a power of two of at least 2·bins − 1, so nothing wraps around.
+// Edges. Rows are padded with zeros to 2^a or 3·2^a, at least 2·bins − 1, so nothing wraps around.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,7 @@ enum class Window { ram_lak, shepp_logan, cosine, hamming, hann };
 
 struct FilterPlan {
   int64_t bins = 0, views = 0;
-  int64_t length = 0;               // of the FFT
+  int64_t length = 0;               // of the FFT: 2^a or 3·2^a, at least 24
   std::vector<float> response;      // real and even, natural order, including 1/length
   std::vector<float> ray_weights;   // [bins], or [views·bins] where they depend on the view; empty = 1
   std::vector<float> view_weights;  // [views]
@@ -37,7 +38,7 @@ struct FilterArgs {
   float* filtered;  // may be the same array
 };
 
-// The response of one window; `arc_pitch` is the bin pitch in radians on an arc detector, else 0.
+// The response of one window, as long as the FFT; `arc_pitch` is the bin pitch in radians on an arc detector, else 0.
 std::vector<float> ramp_response(int64_t bins, Window window, double cutoff, double arc_pitch);
 
 }  // namespace sino
