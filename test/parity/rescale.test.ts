@@ -32,6 +32,27 @@ for (const [name, Type] of Object.entries(types))
       }
     });
 
+for (const Type of [Int16Array, Uint16Array])
+  test(`${Type.name}, too large for caches: as each slice alone`, async () => {
+    const pixels = 262151; // the second slice begins where vectors are not aligned
+    const stored = new Type(4 * pixels).map((_, i) => i * 7919);
+    for (const bitsStored of [12, 16]) {
+      const values = await rescaleSlices(stored, slopes, intercepts, { bitsStored });
+      for (let s = 0; s < 4; s++) {
+        const [from, to] = [s * pixels, (s + 1) * pixels];
+        const alone = await rescaleSlices(
+          stored.slice(from, to),
+          slopes.subarray(s, s + 1),
+          intercepts.subarray(s, s + 1),
+          {
+            bitsStored,
+          },
+        );
+        assert.ok(Buffer.from(alone.buffer).equals(Buffer.from(values.slice(from, to).buffer)), `slice ${s}`);
+      }
+    }
+  });
+
 for (const signed of [true, false])
   for (const bitsStored of [1, 8, 12, 16])
     test(`storing ${bitsStored} bits, ${signed ? "signed" : "unsigned"}`, async () => {
