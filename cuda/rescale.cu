@@ -13,6 +13,7 @@ namespace sino::cuda {
 namespace {
 
 constexpr int kThreads = 256, kPixelsPerThread = 8;
+constexpr int kBlocksResident = 4;  // asked for more, as ptxas does by itself, registers spill
 
 // How many blocks: enough for kPixelsPerThread each, within what a grid may have.
 dim3 grid_of(int64_t pixels, int64_t slices) {
@@ -25,7 +26,7 @@ bool takes_packs(int64_t pixels, const void* a, size_t a_bytes, const void* b, s
 }
 
 template <typename T, int N>
-__global__ void __launch_bounds__(kThreads) rescale_pixels(RescaleArgs args) {
+__global__ void __launch_bounds__(kThreads, kBlocksResident) rescale_pixels(RescaleArgs args) {
   const int unused = int(sizeof(T)) * 8 - args.bits;
   for (int64_t slice = blockIdx.y; slice < args.slices; slice += gridDim.y) {
     const double slope = args.slopes[slice], intercept = args.intercepts[slice];
@@ -44,7 +45,7 @@ __global__ void __launch_bounds__(kThreads) rescale_pixels(RescaleArgs args) {
 
 // Pixels that do not fit are counted per warp, per block, then added to the one number.
 template <typename T, int N>
-__global__ void __launch_bounds__(kThreads) store_pixels(StoreArgs args) {
+__global__ void __launch_bounds__(kThreads, kBlocksResident) store_pixels(StoreArgs args) {
   SHARED(int, clipped_of_warp, [kThreads / 32]);
   const double low = lowest_stored(args.is_signed, args.bits), high = highest_stored(args.is_signed, args.bits);
   int clipped = 0;

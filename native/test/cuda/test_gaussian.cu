@@ -50,6 +50,7 @@ TEST(gaussian_agrees_with_its_definition) {
   CHECK(agrees(1, 3, 131, 0.6, 2, 2, 8));
   CHECK(agrees(3, 9, 128, 1.7, 0, 7, 3));
   CHECK(agrees(1, 23, 129, 0, 1, 4, 1));
+  CHECK(agrees(1, 9, 400, 1, 5, 2, 20));  // a tile with margins on both sides
   CHECK(agrees(1, 5, 260, 3, 40, 12, 150));
 }
 
