@@ -68,4 +68,7 @@ export {
   readGeometry,
   writeGeometry,
 } from "./tomography/geometry-file.ts";
+export { createPlan, type Plan, type PlannedOperation, type PlanOptions } from "./tomography/plan.ts";
 export { type ProjectOptions, project, projectTranspose } from "./tomography/project.ts";
+export { rebin, rebinnedGeometry } from "./tomography/rebin.ts";
+export { type Route, routes } from "./tomography/route.ts";

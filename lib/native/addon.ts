@@ -41,6 +41,17 @@ export interface Addon {
     coveredDeg: number;
     innerGapDeg: number;
   };
+  describeRebinned(geometry: object): {
+    views: number;
+    startDeg: number;
+    stepDeg: number;
+    bins: number;
+    binMm: number;
+    offsetBins: number;
+  };
+  /** From {geometry, filter, cutoff}; the number goes into a call's parameters as `plan`. */
+  makePlan(description: object): number;
+  dropPlan(plan: number): void;
 }
 
 const expectedAbi = 1;

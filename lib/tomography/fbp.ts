@@ -2,27 +2,24 @@
 import type { ArrayLike, Volume } from "../core/arrays.ts";
 import { addon } from "../native/addon.ts";
 import type { OperationOptions } from "../native/job.ts";
-import { fromNative, runJob } from "../native/job.ts";
-import { batchOf, type OutputOptions, output, sinogramShape } from "./batch.ts";
+import { fromNative } from "../native/job.ts";
+import type { OutputOptions } from "./batch.ts";
 import { type Geometry, nativeGeometry, requireGeometry } from "./geometry.ts";
+import { type FilterChoice, operate, tablesOf } from "./operate.ts";
 import { operationOf, type RouteOptions } from "./route.ts";
 
 export const filters = ["ram-lak", "shepp-logan", "cosine", "hamming", "hann"] as const;
 export type FilterName = (typeof filters)[number];
 
-export interface FilterOptions extends OperationOptions, OutputOptions {
-  /** Window on the ramp; default "ram-lak" (none). */
-  filter?: FilterName | undefined;
-  /** Highest frequency that passes, as a fraction of Nyquist, above 0 up to 1; default 1. */
-  cutoff?: number | undefined;
-}
+export interface FilterOptions extends OperationOptions, OutputOptions, FilterChoice {}
 
 /**
  * Reconstructs sinograms [views, bins] or [slices, views, bins] (dimensionless line integrals) into images
  * [rows, columns] or [slices, rows, columns] in 1/mm. Full scans, short scans (Parker weights) and uneven or unsorted angles
  * are recognised from the geometry; see `scanOf`. Kak & Slaney 1988, chapter 3.
  * Throws ERR_SINO_SHAPE, ERR_SINO_OUT_OF_RANGE (also for NaN or infinity in the sinogram), ERR_SINO_OUT_OF_MEMORY,
- * ERR_SINO_UNSUPPORTED (route "fourier" of a fan).
+ * ERR_SINO_UNSUPPORTED (route "fourier" of a fan; "rebinned" of a parallel
+ * beam, an incomplete scan or unevenly spaced views).
  *
  * @example
  * const image = await fbp(sinogram, geometry, { filter: "hann" });
@@ -32,29 +29,9 @@ export async function fbp(
   geometry: Geometry,
   options: FilterOptions & RouteOptions = {},
 ): Promise<Volume> {
-  requireGeometry(geometry);
-  const { data, slices, lead } = await batchOf(
-    sinograms,
-    "sinograms",
-    sinogramShape(geometry),
-    "views × bins",
-    options,
-  );
-  const images = output([...lead, ...geometry.image.shape], options.out);
-  await runJob(
-    operationOf("fbp", geometry, options.route),
-    {
-      device: options.device ?? "auto",
-      geometry: nativeGeometry(geometry),
-      slices,
-      sinograms: data,
-      images: images.data,
-      filter: options.filter ?? "ram-lak",
-      cutoff: options.cutoff ?? 1,
-    },
-    options,
-  );
-  return images;
+  const tables = tablesOf(geometry, options);
+  const operation = operationOf("fbp", geometry, options.route);
+  return operate(operation, tables, sinograms, { from: "sinograms", to: "images" }, options);
 }
 
 /** The first half of `fbp`: every view weighted and filtered, ready for `backproject`. */
@@ -63,29 +40,7 @@ export async function filterViews(
   geometry: Geometry,
   options: FilterOptions = {},
 ): Promise<Volume> {
-  requireGeometry(geometry);
-  const { data, slices, lead } = await batchOf(
-    sinograms,
-    "sinograms",
-    sinogramShape(geometry),
-    "views × bins",
-    options,
-  );
-  const filtered = output([...lead, ...sinogramShape(geometry)], options.out);
-  await runJob(
-    "filter",
-    {
-      device: options.device ?? "auto",
-      geometry: nativeGeometry(geometry),
-      slices,
-      sinograms: data,
-      filtered: filtered.data,
-      filter: options.filter ?? "ram-lak",
-      cutoff: options.cutoff ?? 1,
-    },
-    options,
-  );
-  return filtered;
+  return operate("filter", tablesOf(geometry, options), sinograms, { from: "sinograms", to: "filtered" }, options);
 }
 
 /**
@@ -97,21 +52,7 @@ export async function backproject(
   geometry: Geometry,
   options: OperationOptions & OutputOptions = {},
 ): Promise<Volume> {
-  requireGeometry(geometry);
-  const { data, slices, lead } = await batchOf(filtered, "filtered", sinogramShape(geometry), "views × bins", options);
-  const images = output([...lead, ...geometry.image.shape], options.out);
-  await runJob(
-    "backproject",
-    {
-      device: options.device ?? "auto",
-      geometry: nativeGeometry(geometry),
-      slices,
-      sinograms: data,
-      images: images.data,
-    },
-    options,
-  );
-  return images;
+  return operate("backproject", tablesOf(geometry), filtered, { from: "filtered", to: "images" }, options);
 }
 
 export interface Scan {

@@ -1,9 +1,9 @@
 /** Forward projection and its exact transpose. */
 import type { ArrayLike, Volume } from "../core/arrays.ts";
 import type { OperationOptions } from "../native/job.ts";
-import { runJob } from "../native/job.ts";
-import { batchOf, type OutputOptions, output, sinogramShape } from "./batch.ts";
-import { type Geometry, nativeGeometry, requireGeometry } from "./geometry.ts";
+import type { OutputOptions } from "./batch.ts";
+import type { Geometry } from "./geometry.ts";
+import { operate, tablesOf } from "./operate.ts";
 import { operationOf, type RouteOptions } from "./route.ts";
 
 export type ProjectOptions = OperationOptions & OutputOptions & RouteOptions;
@@ -18,21 +18,9 @@ export type ProjectOptions = OperationOptions & OutputOptions & RouteOptions;
  * const sinogram = await project(image, parallelBeam({ bins: 367, binMm: 1, angles: { span: 180, count: 360 }, image: { shape: [256, 256], pixelMm: 1 } }));
  */
 export async function project(images: ArrayLike, geometry: Geometry, options: ProjectOptions = {}): Promise<Volume> {
-  requireGeometry(geometry);
-  const { data, slices, lead } = await batchOf(images, "images", geometry.image.shape, "rows × columns", options);
-  const sinograms = output([...lead, ...sinogramShape(geometry)], options.out);
-  await runJob(
-    operationOf("project", geometry, options.route),
-    {
-      device: options.device ?? "auto",
-      geometry: nativeGeometry(geometry),
-      slices,
-      images: data,
-      sinograms: sinograms.data,
-    },
-    options,
-  );
-  return sinograms;
+  const tables = tablesOf(geometry);
+  const operation = operationOf("project", geometry, options.route);
+  return operate(operation, tables, images, { from: "images", to: "sinograms" }, options);
 }
 
 /**
@@ -44,25 +32,7 @@ export async function projectTranspose(
   geometry: Geometry,
   options: ProjectOptions = {},
 ): Promise<Volume> {
-  requireGeometry(geometry);
-  const { data, slices, lead } = await batchOf(
-    sinograms,
-    "sinograms",
-    sinogramShape(geometry),
-    "views × bins",
-    options,
-  );
-  const images = output([...lead, ...geometry.image.shape], options.out);
-  await runJob(
-    operationOf("projectTranspose", geometry, options.route),
-    {
-      device: options.device ?? "auto",
-      geometry: nativeGeometry(geometry),
-      slices,
-      sinograms: data,
-      images: images.data,
-    },
-    options,
-  );
-  return images;
+  const tables = tablesOf(geometry);
+  const operation = operationOf("projectTranspose", geometry, options.route);
+  return operate(operation, tables, sinograms, { from: "sinograms", to: "images" }, options);
 }

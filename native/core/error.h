@@ -16,6 +16,7 @@ enum class Code {
   out_of_range,
   shape,
   overflow,
+  disposed,
   unsupported,
   backend_unavailable,
   out_of_memory,
@@ -36,6 +37,8 @@ inline const char* code_name(Code code) {
       return "ERR_SINO_SHAPE";
     case Code::overflow:
       return "ERR_SINO_OVERFLOW";
+    case Code::disposed:
+      return "ERR_SINO_DISPOSED";
     case Code::unsupported:
       return "ERR_SINO_UNSUPPORTED";
     case Code::backend_unavailable:

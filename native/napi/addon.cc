@@ -2,7 +2,7 @@
 #include "native/backend/backend.h"
 #include "native/cpu/kernels.h"
 #include "native/napi/job.h"
-#include "native/recon/fbp.h"
+#include "native/recon/fbp_rebinned.h"
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -107,6 +107,45 @@ Napi::Value describe_scan(const Napi::CallbackInfo& info) {
   }
 }
 
+// The parallel scan that a fan is rebinned to.
+Napi::Value describe_rebinned(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  try {
+    Napi::Object holder = Napi::Object::New(env);
+    holder.Set("geometry", info[0]);
+    Arguments arguments(holder, jobs_of(info).runtime().memory);
+    const ParallelScan scan = parallel_scan_of(arguments.geometry("geometry"));
+    const Geometry& g = scan.geometry;
+    const double degree = 3.14159265358979323846 / 180;
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("views", double(g.views()));
+    result.Set("startDeg", scan.first_rad / degree);
+    result.Set("stepDeg", scan.step_rad / degree);
+    result.Set("bins", double(g.bins));
+    result.Set("binMm", g.pitch);
+    result.Set("offsetBins", g.centre - (g.bins - 1) / 2.0);
+    return result;
+  } catch (const Error& error) {
+    throw to_js(env, error);
+  }
+}
+
+Napi::Value make_plan(const Napi::CallbackInfo& info) {
+  try {
+    if (!info[0].IsObject()) throw Error(Code::arg_type, "Expected a plan's description.");
+    Jobs& jobs = jobs_of(info);
+    Arguments arguments(info[0].As<Napi::Object>(), jobs.runtime().memory);
+    return Napi::Number::New(info.Env(), double(jobs.plans().add(plan_of(arguments))));
+  } catch (const Error& error) {
+    throw to_js(info.Env(), error);
+  }
+}
+
+Napi::Value drop_plan(const Napi::CallbackInfo& info) {
+  if (info[0].IsNumber()) jobs_of(info).plans().drop(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
+  return info.Env().Undefined();
+}
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Jobs(env, Runtime::shared()));
   exports.Set("start",
@@ -117,6 +156,9 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("setMemoryLimit", Napi::Function::New(env, set_memory_limit));
   exports.Set("describe", Napi::Function::New(env, describe));
   exports.Set("describeScan", Napi::Function::New(env, describe_scan));
+  exports.Set("describeRebinned", Napi::Function::New(env, describe_rebinned));
+  exports.Set("makePlan", Napi::Function::New(env, make_plan));
+  exports.Set("dropPlan", Napi::Function::New(env, drop_plan));
   return exports;
 }
 

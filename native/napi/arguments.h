@@ -13,9 +13,12 @@
 
 namespace sino {
 
+class Plans;
+
 class Arguments {
  public:
-  Arguments(Napi::Object object, MemoryBudget& memory) : memory(memory), object_(object) {}
+  Arguments(Napi::Object object, MemoryBudget& memory, Plans* plans = nullptr)
+      : memory(memory), plans(plans), object_(object) {}
 
   bool has(const char* name) const;
   double number(const char* name) const;
@@ -41,6 +44,7 @@ class Arguments {
   int64_t length(const char* name) const;
 
   MemoryBudget& memory;
+  Plans* plans;  // the environment's
   std::vector<Borrow> borrows;
   std::vector<Napi::ObjectReference> kept;
 

@@ -105,7 +105,7 @@ Napi::Value Jobs::start(const Napi::CallbackInfo& info) {
   auto job = std::make_shared<Job>();
   napi_value promise = nullptr;
   try {
-    Arguments arguments(info[1].As<Napi::Object>(), runtime_->memory);
+    Arguments arguments(info[1].As<Napi::Object>(), runtime_->memory, &plans_);
     int64_t total = 0;
     job->work = reader->second(arguments, &total);
     job->control.total = total;

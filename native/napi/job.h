@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "native/napi/arguments.h"
+#include "native/napi/plans.h"
 #include "native/runtime/context.h"
 
 namespace sino {
@@ -42,6 +43,7 @@ class Jobs {
   Napi::Value start(const Napi::CallbackInfo& info);
   void cancel(uint64_t id);
   Runtime& runtime() { return *runtime_; }
+  Plans& plans() { return plans_; }
 
  private:
   struct Job;
@@ -52,6 +54,7 @@ class Jobs {
   void shut_down();
 
   std::shared_ptr<Runtime> runtime_;
+  Plans plans_;
   std::map<std::string, Reader> readers_;
   std::map<uint64_t, std::shared_ptr<Job>> pending_;
   std::shared_ptr<Shared> shared_;

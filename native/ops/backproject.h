@@ -22,11 +22,14 @@
 
 namespace sino {
 
+class Prepared;
+
 struct BackprojectArgs {
   const Geometry& geometry;
   int64_t slices;
   const float* sinograms;
-  float* images;  // overwritten
+  float* images;                 // overwritten
+  Prepared* prepared = nullptr;  // keeps the geometry's tables
 };
 
 // What a view looks like from one tile. With (r, c) counted from the tile's first pixel,

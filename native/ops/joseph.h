@@ -21,11 +21,14 @@
 
 namespace sino {
 
+class Prepared;
+
 struct JosephArgs {
   const Geometry& geometry;
   int64_t slices;
-  const float* input;  // images, or sinograms for the transpose
-  float* output;       // overwritten
+  const float* input;            // images, or sinograms for the transpose
+  float* output;                 // overwritten
+  Prepared* prepared = nullptr;  // keeps the geometry's tables
 };
 
 struct JosephRay {

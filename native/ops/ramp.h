@@ -20,6 +20,8 @@
 
 namespace sino {
 
+class Prepared;
+
 enum class Window { ram_lak, shepp_logan, cosine, hamming, hann };
 
 struct FilterPlan {
@@ -35,7 +37,8 @@ struct FilterArgs {
   const FilterPlan& plan;
   int64_t slices;
   const float* sinograms;
-  float* filtered;  // may be the same array
+  float* filtered;               // may be the same array
+  Prepared* prepared = nullptr;  // keeps the plan's tables
 };
 
 // The response of one window, as long as the FFT; `arc_pitch` is the bin pitch in radians on an arc detector, else 0.

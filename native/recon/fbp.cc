@@ -74,8 +74,8 @@ void fbp(const Context& context, const Backend& backend, const FbpPlan& plan, in
                     filtered.data() + row * g.bins + plan.empty_bins_in_front);
       source = filtered.data();
     }
-    backend.ramp_filter(context, {plan.filter, count, source, filtered.data()});
-    backend.backproject(context, {g, count, filtered.data(), images + s * g.grid.pixels()});
+    backend.ramp_filter(context, {plan.filter, count, source, filtered.data(), plan.prepared.get()});
+    backend.backproject(context, {g, count, filtered.data(), images + s * g.grid.pixels(), plan.prepared.get()});
   }
 }
 

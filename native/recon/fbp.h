@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "native/backend/backend.h"
 #include "native/geometry/geometry.h"
 #include "native/recon/scan.h"
+#include "native/runtime/prepared.h"
 
 namespace sino {
 
@@ -21,6 +23,7 @@ struct FbpPlan {
   Geometry geometry;  // widened where the detector is pushed sideways
   FilterPlan filter;
   int64_t measured_bins, empty_bins_in_front;
+  std::shared_ptr<Prepared> prepared = std::make_shared<Prepared>();  // the devices' own tables
 };
 FbpPlan fbp_plan(const Geometry& geometry, const FbpOptions& options);
 

@@ -10,9 +10,8 @@
 
 namespace sino {
 
-// images [slices, rows, columns] from sinograms [slices, views, bins]. Throws unsupported as fourier_plan does. Progress: one
-// unit per view and slice.
-void fbp_fourier(const Context& context, const Backend& backend, const FbpPlan& plan, int64_t slices,
-                 const float* sinograms, float* images);
+// What fourier_transpose reconstructs with: images [slices, rows, columns] from sinograms [slices, views, bins] as measured.
+// Throws unsupported as fourier_plan does.
+std::shared_ptr<const FourierPlan> fbp_fourier_plan(const FbpPlan& plan);
 
 }  // namespace sino

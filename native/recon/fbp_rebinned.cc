@@ -15,9 +15,16 @@ constexpr int64_t kSlicesAtOnce = 16;  // bounds the copy of the parallel views
 struct EvenViews {
   std::vector<size_t> order;
   double first_rad, step_rad;
+  bool closed;  // a full turn
 };
 
-EvenViews even_views(const Geometry& g, bool closed) {
+EvenViews even_views(const Geometry& g) {
+  require(g.beam != Beam::parallel, Code::unsupported,
+          "Rebinning turns fans into parallel views, but the geometry is a parallel beam; use route \"direct\".");
+  const Coverage coverage = scan_of(g).coverage;
+  require(coverage == Coverage::full || coverage == Coverage::short_scan, Code::unsupported,
+          "Rebinning needs a full turn, or a short scan of 180 degrees plus the fan; use route \"direct\".");
+  const bool closed = coverage == Coverage::full;
   const SortedViews views = sorted_views(g, 2 * kPi);
   const int64_t n = g.views();
   const double step = closed ? 2 * kPi / n : (views.angle.back() - views.angle.front()) / (n - 1);
@@ -25,10 +32,10 @@ EvenViews even_views(const Geometry& g, bool closed) {
   for (int64_t i = 0; i < n; i++) worst = std::max(worst, std::fabs(views.angle[i] - views.angle[0] - i * step) / step);
   if (worst > kUneven)
     throw Error(Code::unsupported,
-                "Route \"rebinned\" interpolates between evenly spaced views, but one of these stands " +
-                    std::to_string(worst) + " of a step beside its place; use route \"direct\".",
+                "Rebinning interpolates between evenly spaced views, but one of these stands " + std::to_string(worst) +
+                    " of a step beside its place; use route \"direct\".",
                 {{"steps", worst}});
-  return {views.order, views.angle[0], step};
+  return {views.order, views.angle[0], step, closed};
 }
 
 // The parallel detector: the fan's pitch, and a bin wherever the fan has one near the axis, as far as rays reach.
@@ -55,48 +62,57 @@ float full_turn_share(const Geometry& fan, double t) {
   return pushed_sideways(fan) ? static_cast<float>(offset_weight(fan, place)) : 0.5f;
 }
 
-}  // namespace
-
-Rebinning rebinning_of(const Geometry& fan) {
-  require(
-      fan.beam != Beam::parallel, Code::unsupported,
-      "Route \"rebinned\" turns fans into parallel views, but the geometry is a parallel beam; use route \"direct\".");
-  const Scan scan = scan_of(fan);
-  const bool closed = scan.coverage == Coverage::full;
-  require(closed || scan.coverage == Coverage::short_scan, Code::unsupported,
-          "Route \"rebinned\" needs a full turn or a short scan of 180 degrees plus the fan; use route \"direct\".");
-  const EvenViews even = even_views(fan, closed);
-
-  Rebinning result;
-  Geometry& parallel = result.parallel;
-  parallel.grid = fan.grid;
-  set_detector(fan, closed, parallel);
-  // In a short scan every ray measured twice is then measured by a view φ in the first 180° and by φ + 180°.
-  const double first = closed ? even.first_rad : even.first_rad - half_fan(fan);
-  const int64_t views = closed ? (fan.views() + 1) / 2 : static_cast<int64_t>(std::ceil(kPi / even.step_rad - 1e-6));
-  for (int64_t i = 0; i < views; i++)
-    parallel.poses.push_back({std::cos(first + i * even.step_rad), std::sin(first + i * even.step_rad)});
-
-  std::vector<float> shares(closed ? parallel.bins : parallel.rays());
+// w of the first reading of every ray in a short scan: Parker's, and 0 where it was not measured.
+std::vector<float> short_scan_shares(const Geometry& fan, const EvenViews& even, const ParallelScan& scan) {
+  const Geometry& parallel = scan.geometry;
   const double last = (fan.views() - 1) * even.step_rad, delta = (last - kPi) / 2;
+  std::vector<float> shares(parallel.rays());
   for (int64_t j = 0; j < parallel.bins; j++) {
-    const double t = (j - parallel.centre) * parallel.pitch, angle = rebin_angle(fan, t);
-    if (closed) shares[j] = full_turn_share(fan, t);
-    for (int64_t i = 0; i < views && !closed; i++) {
-      const double turn = first + i * even.step_rad + angle - even.first_rad;
-      const bool seen = turn >= -even.step_rad && turn <= last + even.step_rad;
-      shares[i * parallel.bins + j] =
-          seen ? static_cast<float>(parker(std::clamp(turn, 0.0, last), angle, delta)) : 0.0f;
+    const double angle = rebin_angle(fan, (j - parallel.centre) * parallel.pitch);
+    for (int64_t i = 0; i < parallel.views(); i++) {
+      const double turn = scan.first_rad + i * even.step_rad + angle - even.first_rad;
+      if (turn >= -even.step_rad && turn <= last + even.step_rad)
+        shares[i * parallel.bins + j] = static_cast<float>(parker(std::clamp(turn, 0.0, last), angle, delta));
     }
   }
-  result.plan =
-      rebin_plan({fan, parallel, even.order, even.first_rad, even.step_rad, first, closed, std::move(shares)});
-  return result;
+  return shares;
+}
+
+ParallelScan parallel_scan(const Geometry& fan, const EvenViews& even) {
+  ParallelScan scan;
+  Geometry& parallel = scan.geometry;
+  parallel.grid = fan.grid;
+  set_detector(fan, even.closed, parallel);
+  // In a short scan every ray measured twice is then measured by a view φ in the first 180° and by φ + 180°.
+  scan.first_rad = even.closed ? even.first_rad : even.first_rad - half_fan(fan);
+  scan.step_rad = even.step_rad;
+  const int64_t views =
+      even.closed ? (fan.views() + 1) / 2 : static_cast<int64_t>(std::ceil(kPi / even.step_rad - 1e-6));
+  for (int64_t i = 0; i < views; i++) {
+    const double angle = scan.first_rad + i * scan.step_rad;
+    parallel.poses.push_back({std::cos(angle), std::sin(angle)});
+  }
+  return scan;
+}
+
+}  // namespace
+
+ParallelScan parallel_scan_of(const Geometry& fan) { return parallel_scan(fan, even_views(fan)); }
+
+RebinPlan rebin_plan_of(const Geometry& fan) {
+  const EvenViews even = even_views(fan);
+  const ParallelScan scan = parallel_scan(fan, even);
+  const Geometry& parallel = scan.geometry;
+  std::vector<float> shares;
+  if (!even.closed) shares = short_scan_shares(fan, even, scan);
+  for (int64_t j = 0; j < parallel.bins && even.closed; j++)
+    shares.push_back(full_turn_share(fan, (j - parallel.centre) * parallel.pitch));
+  return rebin_plan(
+      {fan, parallel, even.order, even.first_rad, even.step_rad, scan.first_rad, even.closed, std::move(shares)});
 }
 
 RebinnedPlan rebinned_plan(const Geometry& fan, const FbpOptions& options) {
-  Rebinning rebinning = rebinning_of(fan);
-  return {std::move(rebinning.plan), fbp_plan(rebinning.parallel, options)};
+  return {rebin_plan_of(fan), fbp_plan(parallel_scan_of(fan).geometry, options)};
 }
 
 void fbp_rebinned(const Context& context, const Backend& backend, const RebinnedPlan& plan, int64_t slices,

@@ -12,12 +12,14 @@
 
 namespace sino {
 
-struct Rebinning {
-  RebinPlan plan;
-  Geometry parallel;
+// The parallel scan that a fan is rebinned to: views at first_rad + i·step_rad.
+struct ParallelScan {
+  Geometry geometry;
+  double first_rad, step_rad;
 };
 // Throws unsupported for parallel beams, incomplete scans and unevenly spaced views.
-Rebinning rebinning_of(const Geometry& fan);
+ParallelScan parallel_scan_of(const Geometry& fan);
+RebinPlan rebin_plan_of(const Geometry& fan);
 
 struct RebinnedPlan {
   RebinPlan rebin;

@@ -28,6 +28,7 @@ struct Context {
   ThreadPool& pool;
   MemoryBudget& memory;
   JobControl& job;
+  SpareMemory* spare = nullptr;  // a plan's: working memory outlives the call
 
   // Runs body(begin, end) over [0, count) on all threads; a cancelled job leaves by exception within one
   // chunk, so chunks are kept well below 50 ms.
@@ -40,7 +41,7 @@ struct Context {
   }
   template <typename T>
   Scratch<T> scratch(int64_t count) const {
-    return Scratch<T>(memory, count);
+    return Scratch<T>(memory, count, spare);
   }
 };
 

@@ -36,6 +36,42 @@ int64_t MemoryBudget::available_in_group(const std::string& folder) {
   return std::max<int64_t>(0, limit - std::max<int64_t>(0, current - cached));
 }
 
+void SpareMemory::drop() {
+  std::lock_guard lock(mutex_);
+  for (const auto& [bytes, block] : blocks_) ::operator delete(block, std::align_val_t(64));
+  blocks_.clear();
+  budget_.release(bytes_);
+  bytes_ = 0;
+}
+
+void SpareMemory::reserve(int64_t bytes) {
+  try {
+    budget_.reserve(bytes);
+  } catch (const Error&) {
+    drop();
+    budget_.reserve(bytes);
+  }
+}
+
+void* SpareMemory::take(int64_t& bytes) {
+  std::lock_guard lock(mutex_);
+  const auto found = blocks_.lower_bound(bytes);
+  if (found == blocks_.end() || found->first > 2 * bytes) return nullptr;
+  void* block = found->second;
+  bytes = found->first;
+  bytes_ -= bytes;
+  blocks_.erase(found);
+  return block;
+}
+
+bool SpareMemory::keep(void* block, int64_t bytes) {
+  std::lock_guard lock(mutex_);
+  if (bytes_ + bytes > kMostSpare) return false;
+  blocks_.emplace(bytes, block);
+  bytes_ += bytes;
+  return true;
+}
+
 void MemoryBudget::reserve(int64_t bytes) {
   const int64_t used = used_ += bytes;
   const int64_t free_in_budget = limit_ - (used - bytes);

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
+#include <mutex>
 #include <new>
 #include <string>
 #include <utility>
@@ -31,15 +33,38 @@ class MemoryBudget {
   std::atomic<int64_t> used_{0};
 };
 
+// Working memory that was given back and waits for the next call, instead of being returned to the system and faulted in
+// again page by page. What waits stays counted against the budget; beyond kMostSpare bytes nothing is kept.
+class SpareMemory {
+ public:
+  explicit SpareMemory(MemoryBudget& budget) : budget_(budget) {}
+  ~SpareMemory() { drop(); }
+  void drop();
+  SpareMemory(const SpareMemory&) = delete;
+  SpareMemory& operator=(const SpareMemory&) = delete;
+  void* take(int64_t& bytes);             // null where nothing fits; else `bytes` becomes the block's
+  bool keep(void* block, int64_t bytes);  // false: not kept
+  void reserve(int64_t bytes);            // in the budget, giving up what waits where that is short
+
+ private:
+  static constexpr int64_t kMostSpare = int64_t(128) << 20;
+  MemoryBudget& budget_;
+  std::mutex mutex_;
+  std::multimap<int64_t, void*> blocks_;  // by size
+  int64_t bytes_ = 0;
+};
+
 // Uninitialised working memory for `count` elements, aligned for the widest vectors, counted against the
-// budget.
+// budget; from `spare` and back to it where there is one.
 template <typename T>
 class Scratch {
  public:
   Scratch() = default;
-  Scratch(MemoryBudget& budget, int64_t count) : budget_(&budget), count_(count) {
+  Scratch(MemoryBudget& budget, int64_t count, SpareMemory* spare = nullptr)
+      : budget_(&budget), spare_(spare), count_(count) {
     bytes_ = checked_product(count, sizeof(T));
-    budget.reserve(bytes_);
+    if (spare && (data_ = static_cast<T*>(spare->take(bytes_)))) return;
+    spare ? spare->reserve(bytes_) : budget.reserve(bytes_);
     data_ = static_cast<T*>(::operator new(bytes_ + kSlack, std::align_val_t(64), std::nothrow));
     if (!data_) {
       budget.release(bytes_);
@@ -47,13 +72,14 @@ class Scratch {
     }
   }
   ~Scratch() {
-    if (!data_) return;
+    if (!data_ || (spare_ && spare_->keep(data_, bytes_))) return;
     ::operator delete(data_, std::align_val_t(64));
     budget_->release(bytes_);
   }
   Scratch(Scratch&& other) noexcept { *this = std::move(other); }
   Scratch& operator=(Scratch&& other) noexcept {
     std::swap(budget_, other.budget_);
+    std::swap(spare_, other.spare_);
     std::swap(data_, other.data_);
     std::swap(count_, other.count_);
     std::swap(bytes_, other.bytes_);
@@ -68,6 +94,7 @@ class Scratch {
  private:
   static constexpr int64_t kSlack = 64;  // vector loads may look one register past the end
   MemoryBudget* budget_ = nullptr;
+  SpareMemory* spare_ = nullptr;
   T* data_ = nullptr;
   int64_t count_ = 0;
   int64_t bytes_ = 0;
