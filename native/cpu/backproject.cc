@@ -1,10 +1,9 @@
 // backproject on the CPU: batches of interleaved slices, tiles of 16 × 16 pixels, chunks of views.
 //
 // A task is one tile. For a chunk of views it works out, in double, how each view looks from the tile
-// (TileView), then lets the kernel add all of them row by row. A tile sees about 24 bins of a view, so a
-// chunk of 48 views × 24 bins × 64 B (16 slices) = 72 kB of the sinogram is read from the outer cache once
-// and from L2 fifteen times. Bytes per pixel and view: 8 from L1/L2 per slice; the image stays in registers
-// within a chunk.
+// (TileView), then lets the kernel add them a few at a time. A tile sees about 24 bins of a view, so the
+// 8 views × 24 bins × 64 B (16 slices) = 12 kB that its rows read again and again stay in L1. Bytes per pixel and
+// view: 8 from L1 per slice.
 #include <algorithm>
 #include <cstring>
 

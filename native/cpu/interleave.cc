@@ -24,12 +24,13 @@ void with_width(int width, const Body& body) {
   }
 }
 
+constexpr int kMostLanes = 16;
 constexpr int64_t kLinesPerChunk = 16;  // also the side of the blocks that keep transposed reads in cache
 
 }  // namespace
 
 Lanes next_lanes(int64_t slices_left) {
-  const int most = simd_kernels().width, used = static_cast<int>(std::min<int64_t>(most, slices_left));
+  const int used = static_cast<int>(std::min<int64_t>(kMostLanes, slices_left));
   int width = 1;
   while (width < used) width = width == 1 ? 4 : 2 * width;
   return {used, width};

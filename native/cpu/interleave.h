@@ -8,8 +8,8 @@
 
 namespace sino::cpu {
 
-// The next slices of a batch, and the register width they go through. A remainder is rounded up to the next width: a wide pass
-// with idle lanes costs what a narrow one does.
+// The next slices of a batch, 16 at most, and the width they go through: one register or several, for which the place of a ray
+// or pixel is found once. A remainder is rounded up to the next width; even half idle that is faster than slice by slice.
 struct Lanes {
   int used, width;
 };

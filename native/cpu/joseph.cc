@@ -2,8 +2,8 @@
 // stays in cache.
 //
 // Projection. A task is kViewsPerTask neighbouring views. It walks blocks of kBinsPerBlock rays by kLinesPerBlock
-//   lines: 64 rays see a strip of about 90 pixels, 64·90·32 B ≈ 180 kB at 16 slices, read once from the outer cache
-//   and used by every view of the task. Bytes per ray step and slice: 8 read from L1, almost none from memory.
+//   lines, 32·45·64 B ≈ 90 kB of the image at 16 slices. The rays of one bin in all its views follow each other: they see
+//   almost the same pixels, which the first of them brings to L1. Bytes per ray step and slice: 8 read from L1.
 // Transpose. A task owns kLinesPerTask lines of the image and adds all rays of all views to them: no two tasks write
 //   the same pixel and the order of additions never changes, so results do not depend on the number of threads.
 #include <algorithm>
@@ -19,10 +19,10 @@ namespace sino::cpu {
 
 namespace {
 
-constexpr int64_t kViewsPerTask = 4;
-constexpr int64_t kBinsPerBlock = 64;
+constexpr int64_t kViewsPerTask = 8;
+constexpr int64_t kBinsPerBlock = 32;
 constexpr int kLinesPerBlock = 32;
-constexpr int64_t kLinesPerTask = 8;
+constexpr int64_t kLinesPerTask = 16;
 
 std::vector<JosephRay> all_rays(const Context& context, const Geometry& g) {
   std::vector<JosephRay> rays(g.rays());
@@ -54,10 +54,9 @@ void project_batch(const Context& context, const Geometry& g, const std::vector<
       std::memset(sums, 0, sizeof sums);
       for (int by_rows : {0, 1}) {
         for (int64_t m = 0; m < layouts[by_rows].lines; m += kLinesPerBlock) {
-          for (int64_t v = first_view; v < last_view; v++) {
-            const JosephRay* view_rays = rays.data() + v * g.bins;
-            for (int64_t k = k0; k < k1; k++) {
-              const JosephRay& ray = view_rays[k];
+          for (int64_t k = k0; k < k1; k++) {
+            for (int64_t v = first_view; v < last_view; v++) {
+              const JosephRay& ray = rays[v * g.bins + k];
               const int first = std::max<int64_t>(m, ray.first), last = std::min<int64_t>(m + kLinesPerBlock, ray.last);
               if (ray.along_rows == static_cast<bool>(by_rows) && first < last)
                 simd.joseph_gather(lines[by_rows].data(), layouts[by_rows].line_stride(), lanes.width, ray, first, last,

@@ -66,7 +66,7 @@ struct RebinSums {
 struct SimdKernels {
   const char* name;
   const WindowKernels* windows;  // null where registers are too narrow
-  int width;                     // lanes of one register: the widest batch that is interleaved
+  int width;                     // lanes of one register
 
   // acc[lane] += Σ over lines [first, last) of the interpolated line values (without the ray's weight)
   void (*joseph_gather)(const float* lines, int64_t line_stride, int width, const JosephRay& ray, int first, int last,

@@ -1,6 +1,7 @@
-// One row of the tile at a time: its pixels' sums stay in registers while all views of the chunk pass. Per
-// view, detector places of the 16 pixels are one vector computation; per pixel and vector then 2 loads, 1
-// subtraction, 2 multiply-adds.
+// A few views at a time, whose bins under the tile stay in L1 while its rows pass. For each row the places of the pixels on
+// the detector are worked out first, a register of neighbouring pixels at a time; then a few pixels' sums stay in
+// registers while these views pass. Per pixel and register of slices: 2 loads, 1 subtraction, 1 fused multiply-add, 1 addition;
+// per pixel, whatever the number of slices: 2 or 3 loads of its place and a few instructions that found it.
 
 // Abramowitz & Stegun 4.4.49, |error| ≤ 2e-8 for |z| ≤ 1
 template <typename T>
@@ -17,86 +18,107 @@ __attribute__((always_inline)) inline T arctangent(T z) {
   return z + z * q * p;
 }
 
+alignas(64) static const float kPixels[kTile] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+constexpr int kSpotViews = 8;
+
 struct Spots {
-  int32_t index[kTile];
-  float fraction[kTile], weight[kTile];
+  alignas(64) int32_t offset[kTile];  // floats from bin 0
+  alignas(64) float fraction[kTile], weight[kTile];
 };
 
-template <Beam B>
+// The register's lanes are neighbouring pixels here, W is the number of slices.
+template <int W, Beam B>
 __attribute__((always_inline)) inline void find_spots(const TileTask& task, const TileView& view, int row,
                                                       Spots& spots) {
-  const float a0 = view.a0 + row * view.ar, b0 = view.b0 + row * view.br;
-  const float lowest = float(-1 - view.base), highest = float(task.bins - view.base);
-  for (int c = 0; c < kTile; c++) {
-    float t = a0 + c * view.ac;
+  const V<kWidth> a0 = V<kWidth>{} + (view.a0 + row * view.ar), b0 = V<kWidth>{} + (view.b0 + row * view.br);
+  const V<kWidth> lowest = V<kWidth>{} + float(-1 - view.base), highest = V<kWidth>{} + float(task.bins - view.base);
+  for (int c = 0; c < kTile; c += kWidth) {
+    const V<kWidth> steps = load<kWidth>(kPixels + c);
+    V<kWidth> t = a0 + steps * view.ac, weight = {};
     if (B != Beam::parallel) {
-      const float b = b0 + c * view.bc, inverse = 1.0f / b;
+      const V<kWidth> b = b0 + steps * view.bc, inverse = 1.0f / b;
       if (B == Beam::arc) {
-        spots.weight[c] = task.sod_squared / (b * b + t * t);
+        weight = task.sod_squared / (b * b + t * t);
         t = arctangent(t * inverse) * task.inverse_pitch;
       } else {
-        spots.weight[c] = task.sod_squared * inverse * inverse;
+        weight = task.sod_squared * inverse * inverse;
         t *= inverse;
       }
     }
     t = t < lowest ? lowest : t;
     t = t > highest ? highest : t;
-    const float whole = __builtin_floorf(t);
-    spots.fraction[c] = t - whole;
-    spots.index[c] = static_cast<int32_t>(whole) + view.base;
+    Integers<kWidth> whole = __builtin_convertvector(t, Integers<kWidth>);
+    whole += __builtin_convertvector(whole, V<kWidth>) > t;  // true is −1: down, not towards zero
+    store<kWidth>(spots.fraction + c, t - __builtin_convertvector(whole, V<kWidth>));
+    if (B != Beam::parallel) store<kWidth>(spots.weight + c, weight);
+    const Integers<kWidth> offset = (whole + view.base) * W;
+    __builtin_memcpy(spots.offset + c, &offset, sizeof offset);
   }
 }
 
-// P pixels at a time, as many as keep their sums in registers.
+// The tile's pixels [c, c + P) of row r under a few views.
 template <int W, Beam B, int P>
-__attribute__((always_inline)) inline void tile_rows(const TileTask& task) {
-  for (int r = 0; r < task.rows; r++) {
-    for (int c0 = 0; c0 < task.columns; c0 += P) {
-      float* pixel = task.image + r * task.image_row_stride + c0 * W;
-      const int live = task.columns - c0 < P ? task.columns - c0 : P;
-      V<W> sum[P];
-      for (int p = 0; p < P; p++) sum[p] = task.first || p >= live ? V<W>{} : load<W>(pixel + p * W);
-      const float* filtered = task.filtered;
-      for (int64_t v = 0; v < task.views; v++, filtered += task.view_stride) {
-        Spots spots;
-        find_spots<B>(task, task.tile_views[v], r, spots);
+__attribute__((always_inline)) inline void add_pixels(const TileTask& task, const Spots* spots, const float* filtered,
+                                                      int views, bool first, int r, int c) {
+  constexpr int N = W < kWidth ? W : kWidth, R = W / N;  // lanes of a register, registers of a pixel
+  float* pixel = task.image + r * task.image_row_stride + c * W;
+  const int live = task.columns - c < P ? task.columns - c : P;
+  V<N> sum[P][R];
+  for (int p = 0; p < P; p++)
+    for (int i = 0; i < R; i++) sum[p][i] = first || p >= live ? V<N>{} : load<N>(pixel + p * W + i * N);
+  for (int v = 0; v < views; v++, filtered += task.view_stride) {
 #pragma GCC unroll 16
-        for (int p = 0; p < P; p++) {
-          const float* q = filtered + int64_t(spots.index[c0 + p]) * W;
-          const V<W> q0 = load<W>(q), value = q0 + spots.fraction[c0 + p] * (load<W>(q + W) - q0);
-          if (B == Beam::parallel)
-            sum[p] += value;
-          else
-            sum[p] += spots.weight[c0 + p] * value;
-        }
+    for (int p = 0; p < P; p++) {
+      const float* q = filtered + spots[v].offset[c + p];
+      const float fraction = spots[v].fraction[c + p];
+#pragma GCC unroll 4
+      for (int i = 0; i < R; i++) {
+        const V<N> q0 = load<N>(q + i * N), value = q0 + fraction * (load<N>(q + W + i * N) - q0);
+        sum[p][i] += B == Beam::parallel ? value : spots[v].weight[c + p] * value;
       }
-      for (int p = 0; p < live; p++) store<W>(pixel + p * W, sum[p]);
+    }
+  }
+  for (int p = 0; p < live; p++)
+    for (int i = 0; i < R; i++) store<N>(pixel + p * W + i * N, sum[p][i]);
+}
+
+template <int W, Beam B>
+__attribute__((always_inline)) inline void tile_rows(const TileTask& task) {
+  constexpr int R = W < kWidth ? 1 : W / kWidth, P = 8 / R;  // eight sums leave registers for everything else
+  Spots spots[kSpotViews];
+  for (int64_t v0 = 0; v0 < task.views; v0 += kSpotViews) {
+    const int views = task.views - v0 < kSpotViews ? int(task.views - v0) : kSpotViews;
+    const float* filtered = task.filtered + v0 * task.view_stride;
+    for (int r = 0; r < task.rows; r++) {
+      for (int v = 0; v < views; v++) find_spots<W, B>(task, task.tile_views[v0 + v], r, spots[v]);
+      for (int c = 0; c < task.columns; c += P)
+        add_pixels<W, B, P>(task, spots, filtered, views, task.first && v0 == 0, r, c);
     }
   }
 }
 
-template <int W, int P>
+template <int W>
 __attribute__((always_inline)) inline void tile(const TileTask& task) {
   switch (task.beam) {
     case Beam::parallel:
-      return tile_rows<W, Beam::parallel, P>(task);
+      return tile_rows<W, Beam::parallel>(task);
     case Beam::flat:
-      return tile_rows<W, Beam::flat, P>(task);
+      return tile_rows<W, Beam::flat>(task);
     case Beam::arc:
-      return tile_rows<W, Beam::arc, P>(task);
+      return tile_rows<W, Beam::arc>(task);
   }
 }
 
 static void backproject_tile(const TileTask& task, int width) {
-  constexpr int kWide = kWidth == 4 ? 8 : 16;  // sums that fit the register file
   switch (width) {
     case 16:
-      return tile<16, 16>(task);
+      return tile<16>(task);
     case 8:
-      return tile < 8, kWide == 16 && kWidth == 8 ? 8 : kWide > (task);
+      return tile<8>(task);
     case 4:
-      return tile<4, 8>(task);
+      return tile<4>(task);
     default:
-      return tile<1, 16>(task);
+      return tile<1>(task);
   }
 }

@@ -18,11 +18,14 @@ __attribute__((always_inline)) inline void find_places(const JosephRay& ray, int
   }
 }
 
+// A position's W slices are R registers of N lanes.
 template <int W>
 __attribute__((always_inline)) inline void gather(const float* lines, int64_t line_stride, const JosephRay& ray,
                                                   int first, int last, float* acc) {
+  constexpr int N = W < kWidth ? W : kWidth, R = W / N;
   Places places;
-  V<W> even = load<W>(acc), odd = V<W>{};
+  V<N> even[R], odd[R];
+  for (int i = 0; i < R; i++) even[i] = load<N>(acc + i * N), odd[i] = V<N>{};
   for (int m = first; m < last; m += kLines) {
     const int count = last - m < kLines ? last - m : kLines;
     find_places(ray, m, count, places);
@@ -31,33 +34,44 @@ __attribute__((always_inline)) inline void gather(const float* lines, int64_t li
     for (; j + 1 < count; j += 2, line += 2 * line_stride) {
       const float* p = line + int64_t(places.index[j]) * W;
       const float* q = line + line_stride + int64_t(places.index[j + 1]) * W;
-      const V<W> p0 = load<W>(p), q0 = load<W>(q);
-      even += p0 + places.fraction[j] * (load<W>(p + W) - p0);
-      odd += q0 + places.fraction[j + 1] * (load<W>(q + W) - q0);
+#pragma GCC unroll 4
+      for (int i = 0; i < R; i++) {
+        const V<N> p0 = load<N>(p + i * N), q0 = load<N>(q + i * N);
+        even[i] += p0 + places.fraction[j] * (load<N>(p + W + i * N) - p0);
+        odd[i] += q0 + places.fraction[j + 1] * (load<N>(q + W + i * N) - q0);
+      }
     }
     if (j < count) {
       const float* p = line + int64_t(places.index[j]) * W;
-      const V<W> p0 = load<W>(p);
-      even += p0 + places.fraction[j] * (load<W>(p + W) - p0);
+      for (int i = 0; i < R; i++) {
+        const V<N> p0 = load<N>(p + i * N);
+        even[i] += p0 + places.fraction[j] * (load<N>(p + W + i * N) - p0);
+      }
     }
   }
-  store<W>(acc, even + odd);
+  for (int i = 0; i < R; i++) store<N>(acc + i * N, even[i] + odd[i]);
 }
 
 template <int W>
 __attribute__((always_inline)) inline void scatter(float* lines, int64_t line_stride, const JosephRay& ray, int first,
                                                    int last, const float* value) {
+  constexpr int N = W < kWidth ? W : kWidth, R = W / N;
   Places places;
-  const V<W> v = load<W>(value);
+  V<N> v[R];
+  for (int i = 0; i < R; i++) v[i] = load<N>(value + i * N);
   for (int m = first; m < last; m += kLines) {
     const int count = last - m < kLines ? last - m : kLines;
     find_places(ray, m, count, places);
     float* line = lines + m * line_stride;
     for (int j = 0; j < count; j++, line += line_stride) {
       float* p = line + int64_t(places.index[j]) * W;
-      const V<W> right = places.fraction[j] * v;
-      store<W>(p, load<W>(p) + (v - right));
-      store<W>(p + W, load<W>(p + W) + right);
+      const float fraction = places.fraction[j];
+#pragma GCC unroll 4
+      for (int i = 0; i < R; i++) {
+        const V<N> right = fraction * v[i];
+        store<N>(p + i * N, load<N>(p + i * N) + (v[i] - right));
+        store<N>(p + W + i * N, load<N>(p + W + i * N) + right);
+      }
     }
   }
 }

@@ -3,6 +3,7 @@
 template <int W>
 struct Lanes {
   typedef float type __attribute__((vector_size(W * 4)));
+  typedef int32_t integers __attribute__((vector_size(W * 4)));
 };
 template <>
 struct Lanes<1> {
@@ -10,6 +11,8 @@ struct Lanes<1> {
 };
 template <int W>
 using V = typename Lanes<W>::type;
+template <int W>
+using Integers = typename Lanes<W>::integers;
 
 template <int W>
 __attribute__((always_inline)) inline V<W> load(const float* p) {
