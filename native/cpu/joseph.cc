@@ -123,6 +123,7 @@ void joseph_project(const Context& context, const JosephArgs& args) {
 }
 
 void joseph_transpose(const Context& context, const JosephArgs& args) {
+  if (simd_kernels().windows) return joseph_transpose_windows(context, args);
   const Geometry& g = args.geometry;
   const std::vector<JosephRay> rays = all_rays(context, g);
   for (int64_t s = 0; s < args.slices;) {

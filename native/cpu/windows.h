@@ -76,9 +76,49 @@ struct WindowRays {
   int count;  // rays to write, ≤ 16
 };
 
+constexpr int64_t kTransposeViews = 32;  // that a tile takes together
+
+// A tile of the transpose: up to 16 × 16 pixels as lines and positions on them, as rays along rows (or columns) count them.
+struct TransposeLines {
+  bool by_rows;
+  int64_t first_view, views;  // views ≤ kTransposeViews
+  int64_t first_line, first_position;
+  int lines, positions;
+};
+
+// A chunk of views as a tile sees it. With (l, p) counted from its first pixel, a = a0 + l·al + p·ap and b likewise,
+//   the pixel lies at bin base + t with t = a (parallel), a/b (flat), atan(pitch·a/b)/pitch (arc).
+struct TransposeLook {
+  float a0[kTransposeViews], al[kTransposeViews], ap[kTransposeViews];
+  float b0[kTransposeViews], bl[kTransposeViews], bp[kTransposeViews];
+  float nearest[kTransposeViews];  // least depth of a pixel, in units of sod
+  int32_t base[kTransposeViews];
+};
+
+// A ray k passes a pixel, along its line, at a distance of |a − b·T[k − base]|·spacing[k]·C[k − base] pixels.
+struct TransposeTile {
+  Beam beam;
+  int sides;        // rays on either side of a pixel that may touch it: 1 or 2
+  int count;        // of views
+  const int* list;  // which views of the chunk
+  const TransposeLook* look;
+  const float* values;  // weighted; bin 0 of the chunk's first view and first plane, margins of kMargin zeros
+  int64_t view_stride, plane_stride;
+  const float* spacing;  // bin 0 of the chunk's first view, margins as well
+  int64_t spacing_stride;
+  const float *tangents, *cosines;  // T[−1…32], C[−1…32]; unused for parallel beams
+  float pitch_squared;              // arc
+  int planes, lines, positions;
+  float* image;  // first pixel of the first plane
+  int64_t image_stride, image_plane_stride;
+};
+
 struct WindowKernels {
   void (*rays_of_view)(const ViewTable& table, int64_t view, const ViewRays& rays);
   void (*joseph_project)(const WindowRays& rays);
+  // False where a window does not fit.
+  bool (*transpose_look)(const ViewTable& table, const TransposeLines& tile, TransposeLook& look);
+  void (*transpose_tile)(const TransposeTile& tile);
 
   // Fills `look` for views [first, first + count) and the tile of rows × columns pixels whose first has its centre at (x, y)
   // mm. False where a window does not fit.

@@ -4,5 +4,7 @@
 
 #include "native/cpu/windows/backproject.inl"
 #include "native/cpu/windows/joseph.inl"
+#include "native/cpu/windows/joseph_transpose.inl"
 
-const WindowKernels window_kernels = {rays_of_view, joseph_window, look_from_tile, backproject_window};
+const WindowKernels window_kernels = {rays_of_view,   joseph_window,  transpose_look,
+                                      transpose_tile, look_from_tile, backproject_window};
