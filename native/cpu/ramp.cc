@@ -6,6 +6,7 @@
 
 #include "native/cpu/cpu.h"
 #include "native/cpu/kernels.h"
+#include "native/runtime/prepared.h"
 
 namespace sino::cpu {
 
@@ -14,37 +15,37 @@ namespace {
 // RowFilter's tables for a plan.
 class RowTables {
  public:
-  explicit RowTables(const FilterPlan& plan) : plan_(plan), turning_(plan.length) {
+  explicit RowTables(const FilterPlan& plan) : bins_(plan.bins), length_(plan.length) {
+    std::vector<std::complex<double>> turning(plan.length);
     std::complex<double> turned = 1;
     const std::complex<double> one = std::polar(1.0, 2 * M_PI / plan.length);
-    for (auto& t : turning_) t = turned, turned *= one;  // errs by 1e-16 per step, far below a float
+    for (auto& t : turning) t = turned, turned *= one;  // errs by 1e-16 per step, far below a float
 
     const int64_t half = plan.length / 2, first_radix = radix_of(half), part = half / first_radix;
     for (int64_t k = 0; k < part; k++)
-      for (int64_t m = 0; m < first_radix; m++) push(turns_, k + m * part);
+      for (int64_t m = 0; m < first_radix; m++) push(turns_, turning[k + m * part]);
     for (int64_t span = half; span > 8; span /= radix_of(span))
       for (int64_t k = 0; k < span / radix_of(span); k++)
-        for (int64_t m = 1; m < radix_of(span); m++) push(roots_, k * m * (plan.length / span));
-    for (int64_t odd : {0, 1}) push_responses(half, odd, 2);
+        for (int64_t m = 1; m < radix_of(span); m++) push(roots_, turning[k * m * (plan.length / span)]);
+    for (int64_t odd : {0, 1}) push_responses(plan, half, odd, 2);
   }
-  RowFilter filter() const { return {plan_.bins, plan_.length, turns_.data(), roots_.data(), response_.data()}; }
+  RowFilter filter() const { return {bins_, length_, turns_.data(), roots_.data(), response_.data()}; }
 
  private:
   static int64_t radix_of(int64_t span) { return span % 3 == 0 ? 3 : span > 8 ? 4 : span; }
-  void push(std::vector<float>& angles, int64_t nth) const {
-    angles.push_back(static_cast<float>(turning_[nth].real()));
-    angles.push_back(static_cast<float>(turning_[nth].imag()));
+  static void push(std::vector<float>& angles, std::complex<double> turn) {
+    angles.push_back(static_cast<float>(turn.real()));
+    angles.push_back(static_cast<float>(turn.imag()));
   }
   // A block of `span` points holds every step-th frequency from the first on; after a step of radix r its part d holds
   // every r-th of those, from the d-th on.
-  void push_responses(int64_t span, int64_t first, int64_t step) {
-    if (span == 1) return response_.push_back(plan_.response[first]);
+  void push_responses(const FilterPlan& plan, int64_t span, int64_t first, int64_t step) {
+    if (span == 1) return response_.push_back(plan.response[first]);
     const int64_t radix = radix_of(span);
-    for (int64_t d = 0; d < radix; d++) push_responses(span / radix, first + d * step, radix * step);
+    for (int64_t d = 0; d < radix; d++) push_responses(plan, span / radix, first + d * step, radix * step);
   }
 
-  const FilterPlan& plan_;
-  std::vector<std::complex<double>> turning_;
+  int64_t bins_, length_;
   std::vector<float> turns_, roots_, response_;
 };
 
@@ -53,7 +54,7 @@ class RowTables {
 void ramp_filter(const Context& context, const FilterArgs& args) {
   const SimdKernels& simd = simd_kernels();
   const FilterPlan& plan = args.plan;
-  const RowTables tables(plan);
+  const auto tables = prepared_table<RowTables>(args.prepared, [&] { return RowTables(plan); });
   const int64_t rows = args.slices * plan.views, at_once = 2 * simd.width, batches = (rows + at_once - 1) / at_once;
   const int64_t tasks = std::min<int64_t>(batches, context.pool.threads());
   std::atomic<int64_t> next{0};
@@ -74,7 +75,7 @@ void ramp_filter(const Context& context, const FilterArgs& args) {
         view_weights[r] = plan.view_weights[view];
       }
       simd.filter_rows(
-          tables.filter(),
+          tables->filter(),
           {static_cast<int>(count), source, plan.ray_weights.empty() ? nullptr : ray_weights, view_weights, target},
           work.data());
       context.job.advance(count);
