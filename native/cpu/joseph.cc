@@ -8,12 +8,12 @@
 //   the same pixel and the order of additions never changes, so results do not depend on the number of threads.
 #include <algorithm>
 #include <cstring>
-#include <vector>
 
 #include "native/cpu/cpu.h"
 #include "native/cpu/interleave.h"
 #include "native/cpu/joseph_paths.h"
 #include "native/cpu/kernels.h"
+#include "native/runtime/prepared.h"
 
 namespace sino::cpu {
 
@@ -24,8 +24,11 @@ constexpr int64_t kBinsPerBlock = 32;
 constexpr int kLinesPerBlock = 32;
 constexpr int64_t kLinesPerTask = 16;
 
-std::vector<JosephRay> all_rays(const Context& context, const Geometry& g) {
-  std::vector<JosephRay> rays(g.rays());
+using Rays = Scratch<JosephRay>;
+
+// 35 MB at 1000 views of 900 bins, which a plan keeps.
+Rays all_rays(const Context& context, const Geometry& g) {
+  Rays rays(context.memory, g.rays());
   context.parallel_for(g.views(), 16, [&](int64_t begin, int64_t end) {
     for (int64_t v = begin; v < end; v++)
       for (int64_t k = 0; k < g.bins; k++)
@@ -38,8 +41,8 @@ LineLayout layout_of(const Grid& grid, bool along_rows, Lanes lanes) {
   return {along_rows ? grid.rows : grid.columns, along_rows ? grid.columns : grid.rows, lanes};
 }
 
-void project_batch(const Context& context, const Geometry& g, const std::vector<JosephRay>& rays, Lanes lanes,
-                   const float* images, float* sinograms) {
+void project_batch(const Context& context, const Geometry& g, const Rays& rays, Lanes lanes, const float* images,
+                   float* sinograms) {
   const SimdKernels& simd = simd_kernels();
   const LineLayout layouts[2] = {layout_of(g.grid, false, lanes), layout_of(g.grid, true, lanes)};
   Scratch<float> lines[2] = {context.scratch<float>(layouts[0].size()), context.scratch<float>(layouts[1].size())};
@@ -75,8 +78,8 @@ void project_batch(const Context& context, const Geometry& g, const std::vector<
   });
 }
 
-void transpose_batch(const Context& context, const Geometry& g, const std::vector<JosephRay>& rays, Lanes lanes,
-                     const float* sinograms, float* images) {
+void transpose_batch(const Context& context, const Geometry& g, const Rays& rays, Lanes lanes, const float* sinograms,
+                     float* images) {
   const SimdKernels& simd = simd_kernels();
   Scratch<float> values = context.scratch<float>(g.rays() * lanes.width);  // weighted, interleaved
   context.parallel_for(g.views(), 16, [&](int64_t begin, int64_t end) {
@@ -114,10 +117,10 @@ void transpose_batch(const Context& context, const Geometry& g, const std::vecto
 void joseph_project(const Context& context, const JosephArgs& args) {
   if (simd_kernels().windows) return joseph_project_windows(context, args);
   const Geometry& g = args.geometry;
-  const std::vector<JosephRay> rays = all_rays(context, g);
+  const auto rays = prepared_table<Rays>(args.prepared, [&] { return all_rays(context, g); });
   for (int64_t s = 0; s < args.slices;) {
     const Lanes lanes = next_lanes(args.slices - s);
-    project_batch(context, g, rays, lanes, args.input + s * g.grid.pixels(), args.output + s * g.rays());
+    project_batch(context, g, *rays, lanes, args.input + s * g.grid.pixels(), args.output + s * g.rays());
     s += lanes.used;
   }
 }
@@ -125,10 +128,10 @@ void joseph_project(const Context& context, const JosephArgs& args) {
 void joseph_transpose(const Context& context, const JosephArgs& args) {
   if (simd_kernels().windows) return joseph_transpose_windows(context, args);
   const Geometry& g = args.geometry;
-  const std::vector<JosephRay> rays = all_rays(context, g);
+  const auto rays = prepared_table<Rays>(args.prepared, [&] { return all_rays(context, g); });
   for (int64_t s = 0; s < args.slices;) {
     const Lanes lanes = next_lanes(args.slices - s);
-    transpose_batch(context, g, rays, lanes, args.input + s * g.rays(), args.output + s * g.grid.pixels());
+    transpose_batch(context, g, *rays, lanes, args.input + s * g.rays(), args.output + s * g.grid.pixels());
     s += lanes.used;
   }
 }
