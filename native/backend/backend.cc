@@ -45,6 +45,8 @@ constexpr Backend kCpu = {
     cpu::metrics_differences,
     cpu::metrics_decimate,
     cpu::metrics_ssim,
+    cpu::sampling_step,
+    cpu::dual_domain_step,
 };
 }  // namespace
 

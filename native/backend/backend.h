@@ -23,6 +23,7 @@
 #include "native/ops/rebin.h"
 #include "native/ops/resample.h"
 #include "native/ops/rescale.h"
+#include "native/ops/sampling_step.h"
 #include "native/ops/tissue.h"
 #include "native/ops/tissue_split.h"
 #include "native/runtime/context.h"
@@ -67,6 +68,8 @@ struct Backend {
   void (*metrics_differences)(const Context&, const DifferenceArgs&);
   void (*metrics_decimate)(const Context&, const DecimateArgs&);
   void (*metrics_ssim)(const Context&, const SsimArgs&);
+  void (*sampling_step)(const Context&, const SamplingStepArgs&);
+  void (*dual_domain_step)(const Context&, const DualDomainStepArgs&);
 };
 
 // device is "auto", "cpu" or "cuda:N". A named device that is not there is an error; only "auto" chooses.

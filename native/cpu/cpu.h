@@ -18,6 +18,7 @@
 #include "native/ops/rebin.h"
 #include "native/ops/resample.h"
 #include "native/ops/rescale.h"
+#include "native/ops/sampling_step.h"
 #include "native/ops/tissue.h"
 #include "native/ops/tissue_split.h"
 #include "native/runtime/context.h"
@@ -61,5 +62,7 @@ void metrics_window(const Context& context, const WindowArgs& args);
 void metrics_differences(const Context& context, const DifferenceArgs& args);
 void metrics_decimate(const Context& context, const DecimateArgs& args);
 void metrics_ssim(const Context& context, const SsimArgs& args);
+void sampling_step(const Context& context, const SamplingStepArgs& args);
+void dual_domain_step(const Context& context, const DualDomainStepArgs& args);
 
 }  // namespace sino::cpu

@@ -16,6 +16,7 @@
 #include "native/ops/joseph.h"
 #include "native/ops/polychromatic.h"
 #include "native/ops/rebin.h"
+#include "native/ops/sampling_step.h"
 
 namespace sino {
 
@@ -99,6 +100,9 @@ struct SimdKernels {
   bool (*distance_near)(const float* squares, int64_t length, int64_t stride, int64_t patience, float* nearest);
   // distances = √squares
   void (*distance_roots)(const float* squares, int64_t count, float* distances);
+  // Elements [begin, end), begin a multiple of 4·width; false where a result is not finite.
+  bool (*sampling_step)(const SamplingStepArgs& args, int64_t begin, int64_t end);
+  bool (*dual_domain_step)(const DualDomainStepArgs& args, int64_t begin, int64_t end);
 };
 
 const SimdKernels& simd_kernels();

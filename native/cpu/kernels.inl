@@ -10,8 +10,10 @@
 #include "native/cpu/kernels/joseph.inl"
 #include "native/cpu/kernels/polychromatic.inl"
 #include "native/cpu/kernels/rebin.inl"
+#include "native/cpu/kernels/sampling_step.inl"
 
 extern const SimdKernels kernels;
-const SimdKernels kernels = {SINO_TARGET_NAME, SINO_TARGET_WINDOWS, kWidth,        joseph_gather, joseph_scatter,
-                             backproject_tile, filter_rows,         rebin_views,   rebin_bins,    attenuate,
-                             distance_counts,  distance_fill,       distance_near, distance_roots};
+const SimdKernels kernels = {SINO_TARGET_NAME, SINO_TARGET_WINDOWS, kWidth,          joseph_gather,
+                             joseph_scatter,   backproject_tile,    filter_rows,     rebin_views,
+                             rebin_bins,       attenuate,           distance_counts, distance_fill,
+                             distance_near,    distance_roots,      sampling_step,   dual_domain_step};

@@ -63,6 +63,7 @@ struct Jobs::Shared {
 Jobs::Jobs(Napi::Env env, std::shared_ptr<Runtime> runtime)
     : runtime_(std::move(runtime)), shared_(std::make_shared<Shared>()) {
   add_array_operations(readers_);
+  add_diffusion_operations(readers_);
   add_fourier_operations(readers_);
   add_mar_operations(readers_);
   add_physics_operations(readers_);

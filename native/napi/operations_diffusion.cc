@@ -1,0 +1,136 @@
+// Steps of diffusion samplers, as JavaScript calls them.
+#include <cmath>
+#include <set>
+
+#include "native/backend/backend.h"
+#include "native/napi/job.h"
+
+namespace sino {
+
+namespace {
+
+constexpr int64_t kMost = int64_t(1) << 48;
+
+struct Noise {
+  RandomSource source;
+  int64_t first;
+};
+Noise noise_of(Arguments& a) {
+  const auto seed = static_cast<uint64_t>(a.integer("seed", 0, (int64_t(1) << 53) - 1));
+  const auto stream = static_cast<uint32_t>(a.integer("stream", 0, 0xFFFFFFFFll));
+  const int64_t first = a.integer("first", 0, (int64_t(1) << 53) - 1);
+  require(first % 4 == 0, Code::out_of_range, "Expected a multiple of 4 for first.");
+  return {{seed, stream}, first};
+}
+
+float coefficient(double value) {
+  const float rounded = static_cast<float>(value);
+  require(std::isfinite(rounded), Code::out_of_range, "Expected finite coefficients of a step.");
+  return rounded;
+}
+
+// Arrays of which some are overwritten: `NAMEInto` says which input the result NAME replaces.
+class StepArrays {
+ public:
+  StepArrays(Arguments& a, int64_t count, std::initializer_list<const char*> results) : a_(a), count_(count) {
+    for (const char* result : results)
+      if (a.has(into(result).c_str()))
+        require(replaced_.insert(a.text(into(result).c_str())).second, Code::out_of_range,
+                "Expected two results of a step in different arrays.");
+  }
+  const float* input(const std::string& name) {
+    return inputs_[name] = replaced_.count(name) ? a_.output<float>(name.c_str(), count_)
+                                                 : const_cast<float*>(a_.input<float>(name.c_str(), count_));
+  }
+  // After all inputs are read.
+  float* result(const std::string& name) {
+    if (!a_.has(into(name).c_str())) return a_.output<float>(name.c_str(), count_);
+    const auto found = inputs_.find(a_.text(into(name).c_str()));
+    require(found != inputs_.end(), Code::out_of_range, "Expected a result to replace one of the step's inputs.");
+    return found->second;
+  }
+  bool has(const std::string& name) const { return a_.has(name.c_str()) || a_.has(into(name).c_str()); }
+
+ private:
+  static std::string into(const std::string& name) { return name + "Into"; }
+  Arguments& a_;
+  int64_t count_;
+  std::set<std::string> replaced_;
+  std::map<std::string, float*> inputs_;
+};
+
+Work sampling_step(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  SamplingStepArgs args{};
+  args.count = *total = a.integer("count", 0, kMost);
+  const auto [source, first] = noise_of(a);
+  args.source = source, args.first = first;
+  StepArrays arrays(a, args.count, {"row0", "row1", "row2", "clean"});
+  args.sample = arrays.input("sample");
+  args.output = a.has("output") ? arrays.input("output") : args.sample;
+  args.from_sample = coefficient(a.number("fromSample"));
+  args.from_output = a.has("output") ? coefficient(a.number("fromOutput")) : 0;
+  args.low = static_cast<float>(a.number("low")), args.high = static_cast<float>(a.number("high"));
+  require(args.low <= args.high, Code::out_of_range, "Expected low ≤ high.");
+  args.term_count = static_cast<int>(a.integer("terms", 0, kStepTerms));
+  for (int t = 0; t < args.term_count; t++) args.terms[t] = arrays.input("term" + std::to_string(t));
+  if (a.has("variance")) {
+    args.variance = a.input<float>("variance", args.count);
+    args.log_scale = coefficient(a.number("logScale")), args.log_slope = coefficient(a.number("logSlope"));
+  }
+  // [row][sample, output, clean, noise, terms…]
+  const std::vector<double> rows = a.numbers("rows");
+  const size_t width = 4 + args.term_count;
+  require(rows.size() % width == 0 && rows.size() <= kStepRows * width, Code::shape,
+          "Expected at most 3 rows of coefficients, each of sample, output, clean, noise and the terms.");
+  args.row_count = static_cast<int>(rows.size() / width);
+  for (int r = 0; r < args.row_count; r++) {
+    const double* c = rows.data() + r * width;
+    StepRow& row = args.rows[r];
+    row.sample = coefficient(c[0]), row.output = a.has("output") ? coefficient(c[1]) : 0;
+    row.clean = coefficient(c[2]), row.noise = coefficient(c[3]);
+    for (int t = 0; t < args.term_count; t++) row.terms[t] = coefficient(c[4 + t]);
+    row.target = arrays.result("row" + std::to_string(r));
+    args.noisy = args.noisy || row.noise != 0;
+  }
+  if (arrays.has("clean")) args.clean = arrays.result("clean");
+  return [=, &backend](const Context& context) mutable -> Numbers {
+    int64_t non_finite = 0;
+    args.non_finite = &non_finite;
+    backend.sampling_step(context, args);
+    return {{"nonFinite", double(non_finite)}};
+  };
+}
+
+Work dual_domain_step(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  DualDomainStepArgs args{};
+  args.count = *total = a.integer("count", 0, kMost);
+  const auto [source, first] = noise_of(a);
+  args.source = source, args.first = first;
+  StepArrays arrays(a, args.count, {"result"});
+  args.clean = arrays.input("clean"), args.consistent = arrays.input("consistent");
+  args.measured = arrays.input("measured"), args.base = arrays.input("base");
+  args.low = static_cast<float>(a.number("low")), args.high = static_cast<float>(a.number("high"));
+  require(args.low <= args.high, Code::out_of_range, "Expected low ≤ high.");
+  args.scale = coefficient(a.number("scale")), args.shift = coefficient(a.number("shift"));
+  args.delta = coefficient(a.number("delta")), args.delta_measured = coefficient(a.number("deltaMeasured"));
+  args.keep = coefficient(a.number("keep"));
+  args.signal = coefficient(a.number("signal")), args.noise = coefficient(a.number("noise"));
+  args.output = arrays.result("result");
+  return [=, &backend](const Context& context) mutable -> Numbers {
+    int64_t non_finite = 0;
+    args.non_finite = &non_finite;
+    backend.dual_domain_step(context, args);
+    return {{"nonFinite", double(non_finite)}};
+  };
+}
+
+}  // namespace
+
+void add_diffusion_operations(std::map<std::string, Reader>& readers) {
+  readers["samplingStep"] = sampling_step;
+  readers["dualDomainStep"] = dual_domain_step;
+}
+
+}  // namespace sino
