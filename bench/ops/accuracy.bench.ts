@@ -3,6 +3,7 @@ import { volume } from "../../lib/core/arrays.ts";
 import { fbp } from "../../lib/tomography/fbp.ts";
 import { fanBeam, fullScan, type Geometry, parallelBeam } from "../../lib/tomography/geometry.ts";
 import { project } from "../../lib/tomography/project.ts";
+import type { Route } from "../../lib/tomography/route.ts";
 import { type Phantom, phantomImage, phantomSinogram, sheppLogan, smooth } from "../../test/oracle/phantoms.ts";
 import { pixelCentre } from "../../test/oracle/rays.ts";
 import { relativeError } from "../../test/support/assert-close.ts";
@@ -25,6 +26,16 @@ export const fanFlatA: Geometry = fanBeam({
   bins: 641,
   binMm: 1.66,
   angles: fullScan(640),
+  image: { shape: [512, 512], pixelMm: 1 },
+});
+
+export const fanFlatB: Geometry = fanBeam({
+  detector: "flat",
+  sod: 1024,
+  sdd: 2048,
+  bins: 736,
+  binMm: 1.45,
+  angles: fullScan(984),
   image: { shape: [512, 512], pixelMm: 1 },
 });
 
@@ -56,7 +67,12 @@ export interface Accuracy {
   fbpPsnr: number;
 }
 
-export async function accuracy(geometry: Geometry, kind: "shepp-logan" | "smooth"): Promise<Accuracy> {
+/** `route` is that of FBP; projection goes the direct one. */
+export async function accuracy(
+  geometry: Geometry,
+  kind: "shepp-logan" | "smooth",
+  route: Route = "direct",
+): Promise<Accuracy> {
   const { shape, pixelMm } = geometry.image;
   const radius = (shape[0] / 2) * pixelMm[0];
   // the fan detectors see a smaller circle than the image's: keep the phantom inside it
@@ -64,7 +80,7 @@ export async function accuracy(geometry: Geometry, kind: "shepp-logan" | "smooth
   const image = phantomImage(phantom, geometry);
   const exact = phantomSinogram(phantom, geometry);
   const projected = await project(volume(image, shape), geometry);
-  const reconstructed = await fbp(volume(exact, [geometry.angles.length, geometry.bins]), geometry);
+  const reconstructed = await fbp(volume(exact, [geometry.angles.length, geometry.bins]), geometry, { route });
   let squares = 0;
   let count = 0;
   let low = Number.POSITIVE_INFINITY;
@@ -88,17 +104,22 @@ export async function accuracy(geometry: Geometry, kind: "shepp-logan" | "smooth
 }
 
 if (import.meta.filename === process.argv[1]) {
-  const rows: [string, Geometry][] = [
+  const rows: [string, Geometry, Route?][] = [
     ["parallel 256", parallelOf(256)],
     ["parallel 512", parallelOf(512)],
     ["fan flat A 512", fanFlatA],
+    ["fan flat A 512, rebinned", fanFlatA, "rebinned"],
+    ["fan flat B 512", fanFlatB],
+    ["fan flat B 512, rebinned", fanFlatB, "rebinned"],
     ["fan arc 512", fanArc],
+    ["fan arc 512, rebinned", fanArc, "rebinned"],
     ["fan arc short scan 512", fanArcShort],
+    ["the same, rebinned", fanArcShort, "rebinned"],
   ];
   console.log("geometry                 phantom       projection   FBP RMSE   FBP PSNR");
-  for (const [name, geometry] of rows)
+  for (const [name, geometry, route] of rows)
     for (const kind of ["shepp-logan", "smooth"] as const) {
-      const a = await accuracy(geometry, kind);
+      const a = await accuracy(geometry, kind, route);
       console.log(
         `${name.padEnd(24)} ${kind.padEnd(12)}  ${a.projection.toExponential(2).padStart(9)}  ${a.fbpRmse.toExponential(3)}  ${a.fbpPsnr.toFixed(2)} dB`,
       );

@@ -11,8 +11,9 @@ import { selectSlices } from "../data/dicom/select.ts";
 import type { CtSlice } from "../data/dicom/slice.ts";
 import { type CorrectImagesOptions, correctImages } from "../mar/image.ts";
 import { packed } from "../native/pack.ts";
-import { type FilterOptions, fbp } from "../tomography/fbp.ts";
+import type { FilterOptions } from "../tomography/fbp.ts";
 import type { Geometry } from "../tomography/geometry.ts";
+import { createPlan } from "../tomography/plan.ts";
 
 export interface StreamOptions {
   /** Slices worked on in one call; default 4. More is faster (16 fill the vectors) and holds more memory. */
@@ -135,11 +136,16 @@ export async function* reconstructStream(
   geometry: Geometry,
   options: Omit<FilterOptions, "out"> & StreamOptions = {},
 ): AsyncGenerator<StreamedImage> {
-  const { signal } = options;
+  const { signal, filter, cutoff } = options;
   let index = 0;
   const source = batches(sinograms, countOf(options));
-  for await (const images of ahead(source, signal, (batch, stop) => fbp(batch, geometry, { ...options, signal: stop })))
-    for (let i = 0; i < images.shape[0]!; i++) yield { index: index++, image: sliceOf(images, i) };
+  const plan = await createPlan(geometry, { filter, cutoff, signal });
+  try {
+    for await (const images of ahead(source, signal, (batch, stop) => plan.fbp(batch, { ...options, signal: stop })))
+      for (let i = 0; i < images.shape[0]!; i++) yield { index: index++, image: sliceOf(images, i) };
+  } finally {
+    plan.dispose();
+  }
 }
 
 /**

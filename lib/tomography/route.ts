@@ -11,8 +11,8 @@ export interface RouteOptions {
    * slices of an oversampled 2-D transform, relative error 1e-4); cost grows with N² log N instead of N³. Image values are
    * then samples of a band-limited function: near sharp edges projections ring by a few permille where "direct" blurs them.
    * FBP uses the response of linear interpolation on either route. "rebinned": `fbp` of fans by way of half as many parallel
-   * views (`rebin`); several times faster, smooth regions exact to 83 dB instead of 91 to 96. "auto": "fourier" where it is
-   * the faster one, else "direct".
+   * views (`rebin`), several times faster and about as exact; complete scans of evenly spaced views. "auto": "fourier" where
+   * it is the faster one, else "direct".
    */
   route?: Route | undefined;
 }
