@@ -79,6 +79,15 @@ export function requireTimesteps(steps: Timesteps, schedule: Schedule): void {
     );
 }
 
+/** ᾱ at these timesteps. Throws ERR_SINO_OUT_OF_RANGE where they are not whole, or do not fall. */
+export function alphasAt(schedule: Schedule, steps: Timesteps): number[] {
+  requireTimesteps(steps, schedule);
+  return Array.from(steps, (t) => {
+    if (Number.isInteger(t)) return schedule.alphasCumprod[t]!;
+    throw sinoError("ERR_SINO_OUT_OF_RANGE", `Expected whole timesteps for this sampler but received ${t}.`);
+  });
+}
+
 /** Noise levels s = √(1 − ᾱ)/√ᾱ of a sampler's steps, one more than there are timesteps: where the last step arrives. */
 export interface NoiseLevels {
   readonly timesteps: Float64Array;

@@ -9,7 +9,7 @@ import { runJob } from "../../native/job.ts";
 import { requireBetween } from "../check.ts";
 import type { Schedule } from "../schedule.ts";
 import { type NoiseOptions, noiseOf, requireFiniteStep } from "../step.ts";
-import { requireTimesteps, type Timesteps } from "../timesteps.ts";
+import { alphasAt, type Timesteps } from "../timesteps.ts";
 
 /** Plain data. δ is how far from the metal the network's image reaches. */
 export interface DualDomainStep {
@@ -39,12 +39,11 @@ export function dualDomain(
   options: DualDomainOptions = {},
 ): readonly DualDomainStep[] {
   const { a = 0.4, n = 4, deltaMeasured = 0.8 } = options;
-  requireTimesteps(steps, schedule);
   requireBetween(a, "a", 0, 1);
   requireBetween(n, "n", 0, Number.MAX_VALUE);
   requireBetween(deltaMeasured, "deltaMeasured", 0, Number.MAX_VALUE);
   const list = Array.from(steps);
-  const bars = list.map((t) => schedule.alphasCumprod[t]!);
+  const bars = alphasAt(schedule, steps);
   return list.map((timestep, k) => {
     const next = bars[k + 1] ?? 1;
     return {
