@@ -29,11 +29,16 @@ class StreamMemory {
   StreamMemory(const StreamMemory&) = delete;
   StreamMemory& operator=(const StreamMemory&) = delete;
   T* data() { return data_; }
-  void upload(const T* from, size_t count) {
-    check(cudaMemcpyAsync(data_, from, count * sizeof(T), cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync");
-  }
+  // Elements from number `at` on. The other side may be the host's or the device's; what pageable memory of the host gets is there
+  // on return.
+  void upload(const T* from, size_t count, size_t at = 0) { copy(data_ + at, from, count); }
+  void download(T* to, size_t count, size_t at = 0) { copy(to, data_ + at, count); }
+  void clear(size_t count) { check(cudaMemsetAsync(data_, 0, count * sizeof(T), stream_), "cudaMemsetAsync"); }
 
  private:
+  void copy(T* to, const T* from, size_t count) {
+    check(cudaMemcpyAsync(to, from, count * sizeof(T), cudaMemcpyDefault, stream_), "cudaMemcpyAsync");
+  }
   cudaStream_t stream_;
   T* data_ = nullptr;
 };

@@ -71,9 +71,7 @@ void gaussian(Stream stream, const GaussianArgs& args) {
 
   StreamMemory<float> weights(stream, down.size() + across.size());
   weights.upload(down.data(), down.size());
-  check(cudaMemcpyAsync(weights.data() + down.size(), across.data(), across.size() * sizeof(float),
-                        cudaMemcpyHostToDevice, stream),
-        "cudaMemcpyAsync");
+  weights.upload(across.data(), across.size(), down.size());
   const int64_t row_tiles = (args.rows + rows_of_tile - 1) / rows_of_tile, tiles = args.slices * row_tiles;
   const GaussianTiles g = {tiles,
                            row_tiles,

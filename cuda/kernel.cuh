@@ -40,6 +40,31 @@ struct Sum {
     return a + b;
   }
 };
+struct Smaller {
+  template <typename T>
+  __device__ T operator()(T a, T b) const {
+    return b < a ? b : a;
+  }
+};
+struct Larger {
+  template <typename T>
+  __device__ T operator()(T a, T b) const {
+    return a < b ? b : a;
+  }
+};
+
+// The same over all threads of a block of whole warps along x, in a fixed order; `of_warp` is shared memory for one value per warp.
+// Every thread gets it; all call.
+template <typename T, typename Fold>
+__device__ __forceinline__ T block_fold(T value, T* of_warp, Fold fold) {
+  value = warp_fold(value, fold);
+  __syncthreads();  // the last fold is read
+  if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = value;
+  __syncthreads();
+  T all = of_warp[0];
+  for (unsigned warp = 1; warp < blockDim.x / 32; warp++) all = fold(all, of_warp[warp]);
+  return all;
+}
 
 // N values that move in one instruction: the address must be a multiple of N · sizeof(T).
 template <typename T, int N>

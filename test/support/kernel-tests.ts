@@ -9,10 +9,12 @@ import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "../..");
 const folder = join(root, "build/simt");
+const cpu = join(root, "build/libsinogram_core.a"); // what kernels are compared with
 
 /** The compiler's name, or why there is none. */
 export function kernelCompiler(): { command: string; version: string } | { reason: string } {
   if (process.platform !== "linux") return { reason: `kernels are checked on Linux, not on ${process.platform}` };
+  if (!existsSync(cpu)) return { reason: "the CPU's operations are not built: npm run setup" };
   const candidates = process.env["CXX"] ? [process.env["CXX"]] : ["g++", "clang++"];
   for (const command of candidates) {
     const version = spawnSync(command, ["--version"], { encoding: "utf8" });
@@ -100,11 +102,12 @@ export async function buildKernelTests(compiler: { command: string; version: str
   await Promise.all([work(), work()]);
   objects.sort((a, b) => a.path.localeCompare(b.path));
   const program = join(folder, "sinogram_simt_test");
-  const key = objects.map((o) => `${o.path} ${o.key}`).join("\n");
+  const twins = createHash("sha256").update(readFileSync(cpu)).digest("hex");
+  const key = [...objects.map((o) => `${o.path} ${o.key}`), twins].join("\n");
   if (existsSync(program) && existsSync(`${program}.key`) && readFileSync(`${program}.key`, "utf8") === key)
     return program;
   const own = `${program}.${process.pid}`;
-  await run(compiler.command, [...objects.map((o) => o.path), "-ldl", "-o", own]);
+  await run(compiler.command, [...objects.map((o) => o.path), cpu, "-pthread", "-ldl", "-o", own]);
   renameSync(own, program);
   writeFileSync(`${program}.key`, key);
   return program;

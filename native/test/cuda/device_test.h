@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cuda/kernel.cuh"
+#include "native/runtime/context.h"
 #include "native/test/testing.h"
 
 namespace sino::test {
@@ -23,7 +24,7 @@ class OnDevice {
  public:
   explicit OnDevice(size_t count) : count_(count) { expect(cudaMalloc(&data_, count * sizeof(T))); }
   explicit OnDevice(const std::vector<T>& values) : OnDevice(values.size()) {
-    expect(cudaMemcpy(data_, values.data(), count_ * sizeof(T), cudaMemcpyHostToDevice));
+    if (count_ > 0) expect(cudaMemcpy(data_, values.data(), count_ * sizeof(T), cudaMemcpyHostToDevice));
   }
   ~OnDevice() { cudaFree(data_); }
   OnDevice(const OnDevice&) = delete;
@@ -40,6 +41,15 @@ class OnDevice {
   size_t count_;
   T* data_ = nullptr;
 };
+
+// What the CPU's twins are called with.
+inline const Context& on_cpu() {
+  static ThreadPool pool(1);
+  static MemoryBudget memory(int64_t(1) << 30);
+  static JobControl job;
+  static const Context context{pool, memory, job};
+  return context;
+}
 
 // The same numbers everywhere, between −1 and 1.
 class Numbers {
