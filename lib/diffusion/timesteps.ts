@@ -43,6 +43,7 @@ export function timesteps(schedule: Schedule, count: number, options: SpacingOpt
   requireCount(offset, "offset", 0, total - 1 - (count - 1) * stride);
   const last = total - 1;
   return Float64Array.from({ length: count }, (_, i) => {
+    if (count === total) return last - i;
     if (spacing === "leading") return (count - 1 - i) * stride + offset;
     if (spacing === "trailing") return round(total - (i * total) / count) - 1;
     if (spacing === "linspace") return round((last * (count - i)) / count);
@@ -92,6 +93,19 @@ export function alphasAt(schedule: Schedule, steps: Timesteps): number[] {
 export interface NoiseLevels {
   readonly timesteps: Float64Array;
   readonly sigmas: Float64Array;
+}
+
+/** Throws ERR_SINO_OUT_OF_RANGE where there is not one level more than timesteps, or they rise. */
+export function requireLevels({ timesteps, sigmas }: NoiseLevels): void {
+  const list = Array.from(sigmas);
+  const fall = list.every(
+    (s, i) => s >= 0 && Number.isFinite(s) && (i === 0 || s <= list[i - 1]!) && (s > 0 || i === timesteps.length),
+  );
+  if (timesteps.length > 0 && list.length === timesteps.length + 1 && fall) return;
+  throw sinoError(
+    "ERR_SINO_OUT_OF_RANGE",
+    `Expected noise levels that fall, one more than the ${timesteps.length} timesteps and only the last of them 0, but received ${show(list)}.`,
+  );
 }
 
 export interface LevelOptions {
@@ -155,7 +169,10 @@ export function karrasLevels(schedule: Schedule, count: number, options: KarrasO
     const t = positionIn(logs, Math.log(sigma));
     return rounded ? round(t) : t;
   });
-  return { timesteps: steps, sigmas: Float64Array.from([...sigmas, final === "min" ? table[0]! : 0]) };
+  return {
+    timesteps: steps,
+    sigmas: Float64Array.from([...sigmas, final === "min" ? Math.min(table[0]!, sigmas.at(-1)!) : 0]),
+  };
 }
 
 /** Where a rising table has `value`, linear between its entries. */

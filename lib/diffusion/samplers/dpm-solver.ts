@@ -2,7 +2,7 @@
 import { requireChoice } from "../check.ts";
 import { type ClipOptions, planOf, row, type SamplerPlan, type SamplerStep, stepOf } from "../plan.ts";
 import { cleanFrom, type Prediction } from "../prediction.ts";
-import type { NoiseLevels } from "../timesteps.ts";
+import { type NoiseLevels, requireLevels } from "../timesteps.ts";
 import { type Level, levelAt } from "./log-snr.ts";
 
 export interface DpmSolverOptions extends ClipOptions {
@@ -18,6 +18,7 @@ export interface DpmSolverOptions extends ClipOptions {
 /** Makes DPM-Solver++(2M)'s steps over these levels. Throws ERR_SINO_OUT_OF_RANGE. */
 export function dpmSolver(levels: NoiseLevels, options: DpmSolverOptions): SamplerPlan {
   const { prediction, solver = "midpoint", stochastic = false, lowerOrderFinal = true, clip } = options;
+  requireLevels(levels);
   requireChoice(solver, "solver", ["midpoint", "heun"]);
   const at = Array.from(levels.sigmas, levelAt);
   const count = levels.timesteps.length;
@@ -44,7 +45,8 @@ function exponentialStep(from: Level, to: Level, solver: "midpoint" | "heun", st
   const h = to.lambda - from.lambda;
   const decay = Math.expm1(stochastic ? -2 * h : -h);
   const clean = -to.alpha * decay;
-  const perStep = Number.isFinite(h) ? decay / (stochastic ? 2 * h : h) : 0;
+  const whole = stochastic ? 2 * h : h;
+  const perStep = whole === 0 ? -1 : Number.isFinite(h) ? decay / whole : 0;
   return {
     sample: (to.sigma / from.sigma) * (stochastic ? Math.exp(-h) : 1),
     clean,

@@ -5,7 +5,7 @@
 import { requireBetween } from "../check.ts";
 import { type ClipOptions, planOf, row, type SamplerPlan, type SamplerStep, stepOf } from "../plan.ts";
 import { cleanFromScaled, type Prediction } from "../prediction.ts";
-import type { NoiseLevels } from "../timesteps.ts";
+import { type NoiseLevels, requireLevels } from "../timesteps.ts";
 
 export interface EulerOptions extends ClipOptions {
   prediction: Prediction;
@@ -29,6 +29,7 @@ interface Visit {
 }
 
 function visitsOf(levels: NoiseLevels, options: EulerOptions): Visit[] {
+  requireLevels(levels);
   const { churn = 0, churnMin = 0, churnMax = Infinity, churnNoise = 1, prediction } = options;
   requireBetween(churn, "churn", 0, Number.MAX_VALUE);
   requireBetween(churnMin, "churnMin", 0, Number.MAX_VALUE);

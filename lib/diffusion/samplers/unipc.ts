@@ -5,7 +5,7 @@
  */
 import { type ClipOptions, planOf, row, type SamplerPlan, type SamplerStep, stepOf } from "../plan.ts";
 import { cleanFrom, type Prediction } from "../prediction.ts";
-import type { NoiseLevels } from "../timesteps.ts";
+import { type NoiseLevels, requireLevels } from "../timesteps.ts";
 import { type Level, levelAt } from "./log-snr.ts";
 
 export interface UniPcOptions extends ClipOptions {
@@ -27,6 +27,7 @@ interface Combination {
 /** Makes UniPC-2's steps over these levels. Throws ERR_SINO_OUT_OF_RANGE. */
 export function uniPc(levels: NoiseLevels, options: UniPcOptions): SamplerPlan {
   const { prediction, corrector = true, lowerOrderFinal = true, clip } = options;
+  requireLevels(levels);
   const at = Array.from(levels.sigmas, levelAt);
   const count = levels.timesteps.length;
   const orderOf = (i: number) => (i === 0 || (i === count - 1 && (lowerOrderFinal || at[count]!.sigma === 0)) ? 1 : 2);
