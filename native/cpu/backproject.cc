@@ -36,7 +36,8 @@ struct GeneralTiles {
 
   void add(const Tile& tile, int64_t first_view, int64_t count) const {
     TileView views[kViewsPerChunk];
-    for (int64_t v = 0; v < count; v++) views[v] = tile_view(g, g.poses[first_view + v], tile.row, tile.column, kTile);
+    for (int64_t v = 0; v < count; v++)
+      views[v] = tile_view(g, g.poses[first_view + v], tile.row, tile.column, kTile, kTile);
     TileTask task;
     task.beam = g.beam;
     task.inverse_pitch = static_cast<float>(1 / g.pitch);

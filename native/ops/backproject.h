@@ -40,9 +40,12 @@ struct TileView {
   int32_t base;
 };
 
-SINO_HD inline TileView tile_view(const Geometry& g, const Pose& pose, int64_t row, int64_t column, int64_t tile) {
+// Scanner: Geometry, or what kernels have of it.
+template <typename Scanner>
+SINO_HD inline TileView tile_view(const Scanner& g, const Pose& pose, int64_t row, int64_t column, int64_t rows,
+                                  int64_t columns) {
   const double x = g.grid.x0 + column * g.grid.dx, y = g.grid.y0 - row * g.grid.dy;
-  const double half_x = (tile - 1) / 2.0 * g.grid.dx, half_y = (tile - 1) / 2.0 * g.grid.dy;
+  const double half_x = (columns - 1) / 2.0 * g.grid.dx, half_y = (rows - 1) / 2.0 * g.grid.dy;
   // n = x·û and d = sod + x·d̂ at the first pixel, their steps per row and per column, and n, d at the tile's
   // middle
   const double n0 = x * pose.ux + y * pose.uy, nr = -g.grid.dy * pose.uy, nc = g.grid.dx * pose.ux;

@@ -96,4 +96,23 @@ SINO_HD inline JosephRay joseph_ray(const Grid& grid, const Ray& ray) {
   return j;
 }
 
+// The transpose seen from a pixel. With the pixel at (a, b) as TileView has it for whole bin `base` (native/ops/backproject.h), the ray of
+// bin base + k crosses the pixel's line of pixels |a·x − b·y| pixels beside it. Rows and columns need no telling apart: the ray's
+// line is the one on which a pixel is wider, max(dx·|vy|, dy·|vx|), seen along the ray v.
+struct JosephEdge {
+  float x, y, weight;  // weight: mm of path per line, as in JosephRay
+};
+template <typename Scanner>
+SINO_HD inline JosephEdge joseph_edge(const Scanner& g, const Pose& pose, int base, int k) {
+  const float dx = float(g.grid.dx), dy = float(g.grid.dy), ux = float(pose.ux), uy = float(pose.uy);
+  const float pitch = float(g.pitch), u = float((base + k - g.centre) * g.pitch);
+  float along = 1, across = 0, turn_cos = 1, turn_sin = float(k), unit = fabsf(pitch);
+  if (g.beam == Beam::flat) along = float(g.sod), across = u;
+  if (g.beam == Beam::arc)
+    along = cosf(u), across = sinf(u), turn_cos = cosf(k * pitch), turn_sin = sinf(k * pitch), unit = 1;
+  const float vx = across * ux - along * uy, vy = across * uy + along * ux;
+  const float widest = fmaxf(dx * fabsf(vy), dy * fabsf(vx)), per_pixel = unit / widest;
+  return {per_pixel * turn_cos, per_pixel * turn_sin, dx * dy * sqrtf(vx * vx + vy * vy) / widest};
+}
+
 }  // namespace sino
