@@ -3,9 +3,10 @@
  * metal trace, and the uncorrected image are blended, and noise of the next level is added again. X. Liu et al., "Unsupervised CT
  * metal artifact reduction by plugging diffusion priors in dual domains" (DuDoDp), IEEE TMI 2024.
  */
-import { type ArrayLike, type Volume, volume } from "../../core/arrays.ts";
-import { floats, newImage, requireSameShape } from "../../image/input.ts";
+import type { ArrayLike, Volume } from "../../core/arrays.ts";
+import { floats, requireSameShape } from "../../image/input.ts";
 import { runJob } from "../../native/job.ts";
+import { type OutputOptions, output } from "../../tomography/batch.ts";
 import { requireBetween } from "../check.ts";
 import type { Schedule } from "../schedule.ts";
 import { type NoiseOptions, noiseOf, requireFiniteStep } from "../step.ts";
@@ -68,7 +69,7 @@ export interface DualDomainImages {
   base: ArrayLike;
 }
 
-export interface DualDomainStepOptions extends NoiseOptions {
+export interface DualDomainStepOptions extends NoiseOptions, OutputOptions {
   /** Default [−1, 1]. */
   clip?: readonly [low: number, high: number] | undefined;
   /** The reconstructions times `scale` plus `shift` are in the units of `clean`; defaults 1 and 0. */
@@ -93,7 +94,7 @@ export async function dualDomainStep(
     inputs[name] = await floats(image, name, options);
     requireSameShape(image, name, clean, "clean");
   }
-  const result = newImage(clean.shape);
+  const result = output(clean.shape, options.out);
   const { delta, deltaMeasured, keep, signal, noise } = step;
   const { nonFinite } = await runJob(
     "dualDomainStep",
@@ -108,5 +109,5 @@ export async function dualDomainStep(
     options,
   );
   requireFiniteStep(nonFinite!, index, step.timestep);
-  return volume(result.data, clean.shape);
+  return result;
 }
