@@ -1,6 +1,5 @@
 // The formulas of sampling_step.h, once for one element and once per vector width: M has the types F, I, U of an element (or of
-// a vector of them) and what no operator says. A struct, included inside a
-// namespace, so that no two instruction sets share a function.
+// a vector of them) and what no operator says. Included inside a namespace, so that no two instruction sets share a function.
 
 template <typename M>
 struct StepFormulas {

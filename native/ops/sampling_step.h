@@ -7,7 +7,7 @@
 //   exp(log_scale + log_slope·v). The coefficients, all there is of DDPM, DDIM, DPM-Solver++, UniPC, Euler and Heun, are made in
 //   double by lib/diffusion. dual_domain_step blends the network's image with two reconstructions, nearer to the metal more of
 //   the network's, and adds noise again (DuDoDp, IEEE TMI 2024):
-//       M(δ) = clamp(δ·base, 0, 1), base = FBP(4·trace);  X_s = scale·consistent + shift, X_m = scale·measured + shift
+//       M(δ) = clamp(δ·base, 0, 1), base = FBP(40·trace) in 1/mm;  X_s = scale·consistent + shift, X_m = scale·measured + shift
 //       X = k·(M(δ)·x̂0 + (1 − M(δ))·X_s) + (1 − k)·(M(δ_m)·x̂0 + (1 − M(δ_m))·X_m),  y = signal·X + noise·z
 // Order. Elements in memory order. Element i takes word (first + i) mod 4 of draw (first + i)/4, as normal_noise does
 //   (native/ops/noise.h): a batch in pieces equals the batch at once, on any device, for any number of threads.
@@ -16,8 +16,8 @@
 // Bytes. 4 per element and array, in and out: DDIM or DDPM in place read 8 and write 4.
 // Edges. `count` is anything. NaN and infinity pass through, also through the clamp; *non_finite counts the elements that have
 //   them in a result.
-// Precision. float32; z differs from noise.h's double by at most 2e-6 (a logarithm good to 2e-7 of itself near 1 too, an angle
-//   reduced in integers). Twins differ by fused multiplications: 4 roundings of the largest term.
+// Precision. float32; z differs from noise.h's by at most 8e-7, and 4e-7 of itself (a logarithm good to 3e-7 of itself near 1
+//   too, an angle reduced in integers). Twins differ by fused multiplications: 4 roundings of the largest term.
 #pragma once
 
 #include <cmath>

@@ -65,7 +65,7 @@ export interface DualDomainImages {
   consistent: ArrayLike;
   /** FBP of the sinogram as measured. */
   measured: ArrayLike;
-  /** FBP of 4 times the metal trace: falls off with the distance to metal. */
+  /** `fbp` (1/mm) of 40 times the metal trace: about 1 over the distance to metal in pixels. */
   base: ArrayLike;
 }
 
