@@ -1,22 +1,29 @@
-// backproject on the CPU: batches of interleaved slices, tiles of 16 × 16 pixels, chunks of views.
+// backproject on the CPU, tiles of 16 × 16 pixels, chunks of views; one of two ways.
 //
-// A task is one tile. For a chunk of views it works out, in double, how each view looks from the tile
-// (TileView), then lets the kernel add them a few at a time. A tile sees about 24 bins of a view, so the
-// 8 views × 24 bins × 64 B (16 slices) = 12 kB that its rows read again and again stay in L1. Bytes per pixel and
-// view: 8 from L1 per slice.
+// Interleaved slices, for narrow registers: a task is one tile. For a chunk of views it works out, in double, how each
+// view looks from the tile (TileView), then lets the kernel add them a few at a time. A tile sees about 24 bins of a
+// view, so the 8 views × 24 bins × 64 B (16 slices) = 12 kB that its rows read again and again stay in L1. Bytes per
+// pixel and view: 8 from L1 per slice.
+//
+// Register windows (windows.h): the sinogram is copied once with margins, views that see turned images of one another
+// side by side. A task is a few orbits of tiles; it takes as many views at a time as stay in L2.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "native/cpu/cpu.h"
 #include "native/cpu/interleave.h"
 #include "native/cpu/kernels.h"
 #include "native/cpu/view_tables.h"
+#include "native/geometry/symmetry.h"
 
 namespace sino::cpu {
 
 namespace {
 
 constexpr int64_t kSlicesAtOnce = 16;
+constexpr double kCoarsest = 0.03;  // rad
 
 struct Tile {
   int64_t row, column;
@@ -96,54 +103,159 @@ void backproject_interleaved(const Context& context, const Geometry& g, Lanes la
                      g.grid.pixels());
 }
 
-struct WindowSlice {
+// A tile of the fundamental domain and all that the symmetry turns it into are one orbit. Frames: pixel (r, c) of the turned
+// tile is the turned pixel (r, c) of the tile, so that what is worked out for a pixel in one frame serves the same (r, c) in
+// another. A task is a few orbits: it owns all their pixels, in all frames, and adds every view to them.
+constexpr int64_t kOrbitsPerTask = 4;
+constexpr int64_t kMostMembers = 16;          // views and slices that share places
+constexpr int64_t kChunkFloats = 100 * 1024;  // of the sinogram, that stay in L2 while a task's orbits pass
+constexpr int64_t kTilePixels = kTile * kTile;
+
+struct WindowScan {
   const Geometry& g;
-  const WindowKernels& windows;
-  const ViewTable& table;
-  const float* views;  // bin 0 of view 0
-  int64_t stride;
-  float* image;
+  const WindowKernels& kernels;
+  const ViewTable& table;  // its views in the order of the symmetry
+  const Symmetry& symmetry;
+  const float* filtered;  // bin 0 of the first of these views
+  int64_t stride, slice_stride;
+  int64_t slices;  // of this task
 };
 
-// A tile so close to the source, or bins so fine, that a window does not hold it is cut in two; the smallest pieces go
-// through the general kernel.
-void add_through_windows(const WindowSlice& s, const Tile& tile, int64_t first, int64_t count) {
-  const Geometry& g = s.g;
-  const double x = g.grid.x0 + tile.column * g.grid.dx, y = g.grid.y0 - tile.row * g.grid.dy;
+Patch patch_of(const WindowScan& s, const Tile& tile, int turn) {
+  const Grid& grid = s.g.grid;
+  const Turn& t = s.symmetry.turns[turn];
+  const double x = grid.x0 + tile.column * grid.dx, y = grid.y0 - tile.row * grid.dy;
+  return {t.xx * x + t.xy * y, t.yx * x + t.yy * y, t.xx * grid.dx, t.yx * grid.dx,
+          -t.xy * grid.dy,     -t.yy * grid.dy,     tile.rows,      tile.columns};
+}
+
+// Adds the family's leaders [first, first + count) to the tile in frame `turn`, and their followers to its images.
+// sums: [frame][slice][row][column].
+void add_views(const WindowScan& s, const ViewFamily& family, int64_t first, int64_t count, const Tile& tile, int turn,
+               float* sums) {
   ChunkView look;
-  if (s.windows.look_from_tile(s.table, first, count, x, y, tile.rows, tile.columns, look)) {
-    float* image = s.image + tile.row * g.grid.columns + tile.column;
-    s.windows.backproject_tile({g.beam, static_cast<float>(1 / g.pitch), count, &look, s.views + first * s.stride,
-                                s.stride, tile.rows, tile.columns, image, g.grid.columns, first == 0});
-  } else if (tile.rows > 4) {
-    const int half = tile.rows > 8 ? 8 : 4;
-    add_through_windows(s, {tile.row, tile.column, half, tile.columns}, first, count);
-    add_through_windows(s, {tile.row + half, tile.column, tile.rows - half, tile.columns}, first, count);
-  } else if (tile.columns > 8) {
-    add_through_windows(s, {tile.row, tile.column, tile.rows, 8}, first, count);
-    add_through_windows(s, {tile.row, tile.column + 8, tile.rows, tile.columns - 8}, first, count);
-  } else {
-    GeneralTiles{g, 1, s.views, s.stride, s.image, g.grid.columns}.add(tile, first, count);
+  const Patch patch = patch_of(s, tile, turn);
+  if (!s.kernels.look_from_patch(s.table, family.first + first, count, patch, look)) {
+    // so close to the source, or bins so fine, that a window does not hold it: in two halves
+    const bool by_rows = tile.rows > 4 || tile.columns == 1;
+    const int half = (by_rows ? tile.rows : tile.columns) / 2;
+    Tile one = tile, other = tile;
+    (by_rows ? one.rows : one.columns) = half;
+    (by_rows ? other.rows : other.columns) -= half;
+    (by_rows ? other.row : other.column) += half;
+    add_views(s, family, first, count, one, turn, sums);
+    return add_views(s, family, first, count, other, turn, sums + half * (by_rows ? kTile : 1));
+  }
+  const auto target = [&](int64_t follower, int64_t slice) {
+    const int64_t row = family.first + follower * family.views + first;
+    const int frame = s.symmetry.product[family.turns[follower]][turn];
+    return PatchSums{count,     look.base,    s.filtered + slice * s.slice_stride + row * s.stride, s.stride,
+                     tile.rows, tile.columns, sums + (frame * s.slices + slice) * kTilePixels,      nullptr};
+  };
+  const int64_t turns = static_cast<int64_t>(family.turns.size());
+  if (s.g.beam == Beam::parallel) {  // positions cost less than keeping them
+    for (int64_t slice = 0; slice < s.slices; slice++)
+      turns == 2 ? s.kernels.add_pair(look, target(0, slice), target(1, slice))
+                 : s.kernels.add_parallel(look, target(0, slice));
+    return;
+  }
+  PatchPlaces places;
+  s.kernels.place_pixels(s.table, look, count, tile.rows, places);
+  for (int64_t i = 0; i < turns; i++)
+    for (int64_t slice = 0; slice < s.slices; slice++) {
+      const bool last = slice + 1 == s.slices;
+      PatchSums patch = target(i, slice);
+      patch.next = target(last && i + 1 < turns ? i + 1 : i, last ? 0 : slice + 1).filtered;
+      s.kernels.add_places(places, patch);
+    }
+}
+
+// The tile's sums in frame `turn` into the image.
+void put_tile(const Grid& grid, const Turn& turn, const Tile& tile, const float* sums, float* image) {
+  for (int r = 0; r < tile.rows; r++, sums += kTile) {
+    const int64_t row = tile.row + r, last_row = grid.rows - 1, last_column = grid.columns - 1;
+    if (!turn.swaps()) {
+      float* to = image + (turn.yy > 0 ? row : last_row - row) * grid.columns;
+      if (turn.xx > 0)
+        std::copy_n(sums, tile.columns, to + tile.column);
+      else
+        std::reverse_copy(sums, sums + tile.columns, to + last_column - tile.column - tile.columns + 1);
+    } else {
+      float* to = image + (turn.xy > 0 ? last_row - row : row);
+      for (int c = 0; c < tile.columns; c++) {
+        const int64_t column = tile.column + c;
+        to[(turn.yx > 0 ? last_column - column : column) * grid.columns] = sums[c];
+      }
+    }
   }
 }
 
-void backproject_windows(const Context& context, const Geometry& g, const WindowKernels& windows, int64_t slices,
+std::vector<Tile> tiles_of(const Domain& domain) {
+  std::vector<Tile> tiles;
+  for (int64_t row = 0; row < domain.rows; row += kTile)
+    for (int64_t column = 0; column < domain.columns; column += kTile)
+      tiles.push_back({row, column, static_cast<int>(std::min<int64_t>(kTile, domain.rows - row)),
+                       static_cast<int>(std::min<int64_t>(kTile, domain.columns - column))});
+  return tiles;
+}
+
+void add_orbits(const Context& context, const WindowScan& s, const Tile* tiles, int64_t count, float* images) {
+  const int64_t turns = static_cast<int64_t>(s.symmetry.turns.size()), orbit = turns * s.slices * kTilePixels;
+  Scratch<float> sums = context.scratch<float>(count * orbit);
+  std::fill_n(sums.data(), sums.size(), 0.0f);
+  for (const ViewFamily& family : s.symmetry.families) {
+    const int64_t members = s.slices * static_cast<int64_t>(family.turns.size());
+    const int64_t at_once = s.g.beam == Beam::parallel ? kViewsAtOnce : kPlacedAtOnce;
+    const int64_t chunk = std::max<int64_t>(1, kChunkFloats / (members * s.stride * at_once)) * at_once;
+    for (int64_t v = 0; v < family.views; v += chunk)
+      for (int turn = 0; turn < turns; turn++)
+        for (int64_t i = 0; i < count; i++) {
+          if (context.job.cancelled) return;
+          for (int64_t w = v; w < std::min(family.views, v + chunk); w += at_once)
+            add_views(s, family, w, std::min(at_once, family.views - w), tiles[i], turn, sums.data() + i * orbit);
+        }
+  }
+  const float* from = sums.data();
+  for (int64_t i = 0; i < count; i++)
+    for (const Turn& turn : s.symmetry.turns)
+      for (int64_t slice = 0; slice < s.slices; slice++, from += kTilePixels)
+        put_tile(s.g.grid, turn, tiles[i], from, images + slice * s.g.grid.pixels());
+}
+
+void backproject_windows(const Context& context, const Geometry& given, const WindowKernels& kernels, int64_t slices,
                          const float* sinograms, float* images) {
-  const int64_t stride = g.bins + 2 * kMargin, slice_size = g.views() * stride;
-  Scratch<float> filtered = context.scratch<float>(slices * slice_size);
+  const Symmetry symmetry = symmetry_of(given, kTile);
+  Geometry g = given;  // its views in the order of the symmetry
+  for (int64_t i = 0; i < g.views(); i++) g.poses[i] = given.poses[symmetry.order[i]];
+  const int64_t stride = g.bins + 2 * kMargin, slice_stride = g.views() * stride;
+  Scratch<float> filtered = context.scratch<float>(slices * slice_stride);
   context.parallel_for(slices * g.views(), 64, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
+      const int64_t slice = row / g.views(), view = symmetry.order[row % g.views()];
       float* target = filtered.data() + row * stride;
       std::fill_n(target, kMargin, 0.0f);
-      std::memcpy(target + kMargin, sinograms + row * g.bins, sizeof(float) * g.bins);
+      std::memcpy(target + kMargin, sinograms + slice * g.rays() + view * g.bins, sizeof(float) * g.bins);
       std::fill_n(target + kMargin + g.bins, kMargin, 0.0f);
     }
   });
   const ViewTables tables(context, g);
-  for_each_tile(context, g, slices, 1, [&](int64_t slice, const Tile& tile, int64_t first, int64_t count) {
-    const float* views = filtered.data() + slice * slice_size + kMargin;
-    add_through_windows({g, windows, tables.table, views, stride, images + slice * g.grid.pixels()}, tile, first,
-                        count);
+  const std::vector<Tile> tiles = tiles_of(fundamental_domain(g.grid, symmetry));
+  const int64_t orbits = static_cast<int64_t>(tiles.size());
+  const int64_t together =
+      g.beam == Beam::parallel ? 1 : std::min(slices, std::max<int64_t>(1, kMostMembers / symmetry.members()));
+  const int64_t blocks = (orbits + kOrbitsPerTask - 1) / kOrbitsPerTask, groups = (slices + together - 1) / together;
+  std::atomic<int64_t> done{0};
+  context.parallel_for(groups * blocks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; task++) {
+      const int64_t slice = task / blocks * together, orbit = task % blocks * kOrbitsPerTask;
+      const int64_t here = std::min(together, slices - slice);
+      add_orbits(context,
+                 {g, kernels, tables.table, symmetry, filtered.data() + slice * slice_stride + kMargin, stride,
+                  slice_stride, here},
+                 tiles.data() + orbit, std::min(kOrbitsPerTask, orbits - orbit), images + slice * g.grid.pixels());
+      const int64_t views = slices * g.views(), tasks = groups * blocks, before = done++;
+      context.job.advance((before + 1) * views / tasks - before * views / tasks);
+    }
   });
 }
 
@@ -151,7 +263,9 @@ void backproject_windows(const Context& context, const Geometry& g, const Window
 
 void backproject(const Context& context, const BackprojectArgs& args) {
   const Geometry& g = args.geometry;
-  const WindowKernels* windows = simd_kernels().windows;
+  // an arc so coarse that the kernels' series would not hold within one bin takes the general way
+  const bool coarse = g.beam == Beam::arc && std::fabs(g.pitch) > kCoarsest;
+  const WindowKernels* windows = coarse ? nullptr : simd_kernels().windows;
   for (int64_t s = 0; s < args.slices;) {
     const float* sinograms = args.sinograms + s * g.rays();
     float* images = args.images + s * g.grid.pixels();

@@ -5,10 +5,10 @@
 //   E[k] = v[k] − k·D[k], so that no fraction is ever taken and k is just the lowest bits of t + 2²³ rounded down.
 // Roofline. Per 16 updates: position (1 fused multiply-add), rounding (1), two permutes, one fused multiply-add, one addition: six
 //   instructions and no memory at all, against two loads and three instructions per slice of the interleaved kernels and
-//   sixteen scalar loads of a plain gather. Fans add two instructions for the second affine form, three for its reciprocal
-//   with one Newton step, and two for the weight.
-// Limits. A view whose bins under the tile do not fit 31, or an arc so coarse that the tile spans more than 0.1 rad, makes the
-//   whole chunk go through the general kernel (kernels.inl).
+//   sixteen scalar loads of a plain gather. Positions and weights of a fan are ten more; they are kept for eight views at a time
+//   (16 kB, in L1) and serve all slices of a batch and all views that see the turned image alike (geometry/symmetry.h), which then
+//   take two loads, two permutes and two fused multiply-adds. Mirrored pairs of a parallel beam share positions in registers: five.
+// Limits. A tile whose bins do not fit 31, or that spans more than 0.1 rad of an arc, is cut in halves until its pieces fit.
 #pragma once
 
 #include <cstdint>
@@ -31,25 +31,40 @@ struct ViewTable {
   const double *cosines, *sines;  // arc: of the fan angle of bin k, at [k + kMargin]
 };
 
-// A chunk of views as one tile sees it. With (r, c) counted from the tile's first pixel,
-//   a = a0 + r·ar + c·ac, b = b0 + r·br + c·bc, and t − base = a (parallel), a/b (flat), atan(a/b)/pitch (arc).
-struct ChunkView {
-  float a0[kViewsPerChunk], ar[kViewsPerChunk], ac[kViewsPerChunk];
-  float b0[kViewsPerChunk], br[kViewsPerChunk], bc[kViewsPerChunk];
-  int32_t base[kViewsPerChunk];
+// A piece of a tile, in mm: where its first pixel has its centre, and the steps to the next column and the next row, which
+// need not run along the image's own.
+struct Patch {
+  double x, y;
+  double column_x, column_y, row_x, row_y;
+  int rows, columns;
 };
 
-struct WindowTile {
-  Beam beam;
-  float inverse_pitch;  // arc
-  int64_t views;        // of this chunk
-  const ChunkView* look;
-  const float* filtered;  // bin 0 of the chunk's first view; kMargin zeros before and after each view's bins
+constexpr int64_t kViewsAtOnce = 32;  // that one patch looks at
+constexpr int64_t kPlacedAtOnce = 8;  // whose places stay in L1
+
+// A few views as one patch sees them. With (r, c) counted from the patch's first pixel,
+//   a = a0 + r·ar + c·ac, b = b0 + r·br + c·bc, and t − base = a (parallel), a/b (flat), atan(a/b)/pitch (arc).
+struct ChunkView {
+  float a0[kViewsAtOnce], ar[kViewsAtOnce], ac[kViewsAtOnce];
+  float b0[kViewsAtOnce], br[kViewsAtOnce], bc[kViewsAtOnce];
+  int32_t base[kViewsAtOnce];
+};
+
+// Where the pixels of a patch meet its views of a fan. key: the weight, its lowest five bits replaced by the bin, counted from the
+// base (which changes it by at most 2e-6 of it); t: the place times that weight.
+struct PatchPlaces {
+  alignas(64) float t[kPlacedAtOnce][kTile][kTile], key[kPlacedAtOnce][kTile][kTile];
+};
+
+// What a patch gets from its views.
+struct PatchSums {
+  int64_t views;
+  const int32_t* base;
+  const float* filtered;  // bin 0 of the first view; kMargin zeros before and after each view's bins
   int64_t view_stride;    // floats
-  int rows, columns;      // of this tile, ≤ kTile
-  float* image;           // first pixel
-  int64_t image_stride;   // floats from one row to the next
-  bool first;             // overwrite instead of add
+  int rows, columns;
+  float* sums;        // first pixel; kTile floats from one row to the next
+  const float* next;  // add_places: `filtered` of the patch that comes next with the same base
 };
 
 // The rays of one view: position start + m·slope on line m, as JosephRay has it, and path length per line.
@@ -120,11 +135,15 @@ struct WindowKernels {
   bool (*transpose_look)(const ViewTable& table, const TransposeLines& tile, TransposeLook& look);
   void (*transpose_tile)(const TransposeTile& tile);
 
-  // Fills `look` for views [first, first + count) and the tile of rows × columns pixels whose first has its centre at (x, y)
-  // mm. False where a window does not fit.
-  bool (*look_from_tile)(const ViewTable& table, int64_t first, int64_t count, double x, double y, int rows,
-                         int columns, ChunkView& look);
-  void (*backproject_tile)(const WindowTile& tile);
+  // Fills `look` for views [first, first + count) of the table. False where a window does not hold the patch.
+  bool (*look_from_patch)(const ViewTable& table, int64_t first, int64_t count, const Patch& patch, ChunkView& look);
+  // Adds views of a parallel beam to a patch.
+  void (*add_parallel)(const ChunkView& look, const PatchSums& patch);
+  // The same for two patches that meet different views at the same places.
+  void (*add_pair)(const ChunkView& look, const PatchSums& one, const PatchSums& other);
+  // Adds views of a fan in two steps, the first of which serves many views and slices.
+  void (*place_pixels)(const ViewTable& table, const ChunkView& look, int64_t count, int rows, PatchPlaces& places);
+  void (*add_places)(const PatchPlaces& places, const PatchSums& patch);
 };
 
 }  // namespace sino

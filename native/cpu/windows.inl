@@ -6,5 +6,5 @@
 #include "native/cpu/windows/joseph.inl"
 #include "native/cpu/windows/joseph_transpose.inl"
 
-const WindowKernels window_kernels = {rays_of_view,   joseph_window,  transpose_look,
-                                      transpose_tile, look_from_tile, backproject_window};
+const WindowKernels window_kernels = {rays_of_view, joseph_window, transpose_look, transpose_tile, look_from_patch,
+                                      add_parallel, add_pair,      place_pixels,   add_places};
