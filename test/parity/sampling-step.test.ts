@@ -135,7 +135,7 @@ test("NaN and infinity are reported with the step, also where the clip would hid
         timestep: 420,
         estimate,
         clip: [-1, 1],
-        rows: [row("sample", { clean: 1, output: Number.isNaN(bad) ? 0 : 1 })],
+        rows: [row("sample", { clean: 1 })],
       });
       const error = await assertRejects(
         () => samplingStep(step, state, { data: output, shape: [n] }, 7, { seed: 1 }),
@@ -175,6 +175,24 @@ test("the dual-domain step is the one in double, with noise and without", async 
       // reconstructions reach 41 here
       assertClose(found.data, expected, { atol: 2e-5 }, `${n} with noise ${noise}`);
     }
+});
+
+test("NaN in any image of the dual-domain step is reported, though the network's image and the weights are clamped", async () => {
+  const step = { timestep: 3, delta: 0.7, deltaMeasured: 0.8, keep: 0.3, signal: 0.8, noise: 0 };
+  for (const broken of ["clean", "consistent", "measured", "base"] as const) {
+    const image = (name: string) => ({
+      data: values(40, 1).fill(name === broken ? Number.NaN : 0.5, 20, 22),
+      shape: [40],
+    });
+    const images = {
+      clean: image("clean"),
+      consistent: image("consistent"),
+      measured: image("measured"),
+      base: image("base"),
+    };
+    const error = await assertRejects(() => dualDomainStep(step, images, 2, { seed }), "ERR_SINO_OUT_OF_RANGE");
+    assert.equal(error.details, { step: 2, timestep: 3, count: 2 }, broken);
+  }
 });
 
 test("sizes that do not fit, results that collide and broken coefficients are refused", async () => {
