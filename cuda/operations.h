@@ -5,6 +5,7 @@
 #include "native/ops/backproject.h"
 #include "native/ops/gaussian.h"
 #include "native/ops/joseph.h"
+#include "native/ops/ramp.h"
 #include "native/ops/rescale.h"
 
 struct CUstream_st;
@@ -13,8 +14,10 @@ namespace sino::cuda {
 
 using Stream = CUstream_st*;  // cudaStream_t, for files that nvcc does not compile
 
+void joseph_project(Stream stream, const JosephArgs& args);
 void joseph_transpose(Stream stream, const JosephArgs& args);
 void backproject(Stream stream, const BackprojectArgs& args);
+void ramp_filter(Stream stream, const FilterArgs& args);
 
 void rescale(Stream stream, const RescaleArgs& args);
 void store(Stream stream, const StoreArgs& args);

@@ -10,6 +10,7 @@ struct Scan {
   Beam beam;
   int64_t rows, columns, bins, views;
   double bin = 1, offset_bins = 0, span_deg = 360, first_deg = 0, dx = 1, dy = 1, centre_x = 0, centre_y = 0;
+  int64_t stride = 7;  // of the views through the list of angles: not in order
 };
 
 inline Geometry geometry(const Scan& s) {
@@ -20,9 +21,10 @@ inline Geometry geometry(const Scan& s) {
   d.offset_bins = s.offset_bins;
   d.sod = 1.5 * double(s.rows + s.columns);
   d.pitch = s.beam == Beam::arc ? s.bin / d.sod : s.bin;
-  // uneven steps, not in order
+  // uneven steps
   for (int64_t v = 0; v < s.views; v++)
-    d.angles_deg.push_back(s.first_deg + s.span_deg * double(v * 7 % s.views) / double(s.views) + (v % 3) * 0.37);
+    d.angles_deg.push_back(s.first_deg + s.span_deg * double(v * s.stride % s.views) / double(s.views) +
+                           (v % 3) * 0.37);
   return make_geometry(d);
 }
 
