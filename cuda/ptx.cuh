@@ -1,6 +1,6 @@
-// Instructions that CUDA C++ has no word for: tensor cores and asynchronous copies. Each has a body in PTX and one in C++ (in
-// native/test/simt/scheduler.cc); they are the only functions with two bodies. Fragment layouts: PTX ISA, "Matrix Fragments for
-// mma.m16n8k16 with floating point type".
+// Instructions that CUDA C++ has no word for: tensor cores, asynchronous copies, loads beside atomics. Each has a body in PTX and
+// one in C++ (native/test/simt/scheduler.cc); they are the only functions with two bodies. Fragment layouts: PTX ISA, "Matrix
+// Fragments for mma.m16n8k16 with floating point type".
 #pragma once
 
 #if defined(__CUDACC__)
@@ -110,6 +110,19 @@ __device__ __forceinline__ void cp_async_wait() {
   simt::cp_async_wait(Pending);
 #elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   asm volatile("cp.async.wait_group %0;" ::"n"(Pending) : "memory");
+#endif
+}
+
+// What lies in global memory, where other threads may change it by atomics meanwhile.
+__device__ __forceinline__ int load_relaxed(const int* p SINO_PTX_AT) {
+#if !defined(__CUDACC__)
+  return simt::atomic(const_cast<int*>(p), at, [](int old) SIMT_RAW { return old; });
+#elif defined(__CUDA_ARCH__)
+  int value;
+  asm volatile("ld.relaxed.gpu.global.s32 %0, [%1];" : "=r"(value) : "l"(p) : "memory");
+  return value;
+#else
+  return *p;
 #endif
 }
 

@@ -67,7 +67,7 @@ void combine(const Context& context, const CombineArgs& args) {
       for (size_t k = 0; k < args.terms.size(); k++) {
         const float* x = args.terms[k] + first;
         const double w = args.weights[k];
-        for (int64_t i = 0; i < n; i++) sums[i] += w * x[i];
+        for (int64_t i = 0; i < n; i++) sums[i] = plus_weighted(sums[i], w, x[i]);
       }
       float* out = args.output + first;
       for (int64_t i = 0; i < n; i++) out[i] = static_cast<float>(clamp_keeping_nan(sums[i], args.low, args.high));

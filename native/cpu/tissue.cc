@@ -78,17 +78,10 @@ class Buckets {
   double scale_ = 0;
 };
 
-// The largest float that is not above the midpoint: value > edge in float is value > midpoint in double.
-float edge_between(double a, double b) {
-  const double middle = (a + b) / 2;
-  const float edge = static_cast<float>(middle);
-  return edge > middle ? std::nextafter(edge, -kLargest) : edge;
-}
-
 void thresholds_of(const Context& context, const TissueThresholdsArgs& args, int64_t slice) {
   const Buckets values(context, args.images + slice * args.pixels, args.pixels);
   double centres[3] = {0, args.mu_water, 2 * args.mu_water};
-  float low = edge_between(centres[0], centres[1]), high = edge_between(centres[1], centres[2]);
+  float low = class_edge(centres[0], centres[1]), high = class_edge(centres[1], centres[2]);
   for (int iteration = 0; iteration < kMostTissueIterations; iteration++) {
     context.check();
     const Sum from[4] = {values.all(), values.above(low), values.above(high), {}};
@@ -96,14 +89,12 @@ void thresholds_of(const Context& context, const TissueThresholdsArgs& args, int
       const double count = from[c].count - from[c + 1].count;
       if (count > 0) centres[c] = (from[c].sum - from[c + 1].sum) / count;
     }
-    const float next_low = edge_between(centres[0], centres[1]), next_high = edge_between(centres[1], centres[2]);
+    const float next_low = class_edge(centres[0], centres[1]), next_high = class_edge(centres[1], centres[2]);
     if (next_low == low && next_high == high) break;
     low = next_low, high = next_high;
   }
-  const float middle = values.smallest_above(low), upper = values.smallest_above(high);
-  args.water[slice] = middle <= high ? middle : (centres[0] + centres[1]) / 2;
-  args.bone[slice] =
-      std::max(upper <= kLargest ? upper : (centres[1] + centres[2]) / 2, kLeastBoneOverWater * args.mu_water);
+  args.water[slice] = water_threshold(centres, high, values.smallest_above(low));
+  args.bone[slice] = bone_threshold(centres, args.mu_water, values.smallest_above(high));
 }
 
 }  // namespace

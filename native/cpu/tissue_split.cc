@@ -5,7 +5,8 @@ namespace sino::cpu {
 
 void tissue_split(const Context& context, const TissueSplitArgs& args) {
   context.parallel_for(args.count, 1 << 16, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) tissue_split_at(args, i);
+    for (int64_t i = begin; i < end; i++)
+      tissue_split_value(args, args.input[i], args.mu + i, args.water + i, args.bone + i);
     context.job.advance(end - begin);
   });
 }

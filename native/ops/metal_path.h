@@ -26,14 +26,17 @@ struct MetalPathArgs {
   uint8_t* trace;  // 1 inside
 };
 
-SINO_HD inline bool is_trace_edge(const float* lengths, int64_t bins, int64_t k) {
-  return (k > 0 && !(lengths[k - 1] > 0)) || (k + 1 < bins && !(lengths[k + 1] > 0));
+constexpr float kBeyondDetector = 1;  // any length: no edge
+
+SINO_HD inline float metal_path_between(const MetalPathArgs& args, float left, float here, float right) {
+  if (!(here > 0)) return 0;
+  const float path = args.attenuation * here;
+  return args.edge == Edge::div4 && (!(left > 0) || !(right > 0)) ? path * 0.25f : path;
 }
 
 SINO_HD inline float metal_path_at(const MetalPathArgs& args, const float* lengths, int64_t k) {
-  if (!(lengths[k] > 0)) return 0;
-  const float path = args.attenuation * lengths[k];
-  return args.edge == Edge::div4 && is_trace_edge(lengths, args.bins, k) ? path * 0.25f : path;
+  return metal_path_between(args, k > 0 ? lengths[k - 1] : kBeyondDetector, lengths[k],
+                            k + 1 < args.bins ? lengths[k + 1] : kBeyondDetector);
 }
 
 }  // namespace sino

@@ -62,6 +62,15 @@ struct StatisticsArgs {
   Statistics* result;
 };
 
+// sum + weight · x, where the device, too, rounds twice.
+SINO_HD inline double plus_weighted(double sum, double weight, float x) {
+#if defined(__CUDA_ARCH__)
+  return __dadd_rn(sum, __dmul_rn(weight, double(x)));
+#else
+  return sum + weight * x;
+#endif
+}
+
 SINO_HD inline double clamp_keeping_nan(double x, double low, double high) {
   const double raised = x < low ? low : x;
   return raised > high ? high : raised;

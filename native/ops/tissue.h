@@ -12,6 +12,7 @@
 // Precision. Sums in double. Twins agree to 1 ulp of float32 unless a pixel lies within rounding of a class boundary.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "native/core/hd.h"
@@ -35,6 +36,23 @@ struct TissuePriorArgs {
 
 constexpr int kMostTissueIterations = 300;
 constexpr double kLeastBoneOverWater = 1.2;
+
+// The largest float that is not above the midpoint: value > edge in float is value > midpoint in double.
+SINO_HD inline float class_edge(double a, double b) {
+  const double middle = (a + b) / 2;
+  const float edge = static_cast<float>(middle);
+  return edge > middle ? nextafterf(edge, -INFINITY) : edge;
+}
+
+// From the centres and the smallest values above the edges, infinite where there are none.
+SINO_HD inline double water_threshold(const double* centres, float high, float smallest) {
+  return smallest <= high ? smallest : (centres[0] + centres[1]) / 2;
+}
+SINO_HD inline double bone_threshold(const double* centres, double mu_water, float smallest) {
+  const double bone = smallest < INFINITY ? smallest : (centres[1] + centres[2]) / 2;
+  const double least = kLeastBoneOverWater * mu_water;
+  return bone < least ? least : bone;
+}
 
 SINO_HD inline float tissue_prior_value(float value, float water, float bone, float mu_water) {
   if (value >= bone) return value;

@@ -22,12 +22,12 @@ struct TissueSplitArgs {
   float *mu, *water, *bone;
 };
 
-SINO_HD inline void tissue_split_at(const TissueSplitArgs& args, int64_t i) {
-  const float x = args.scale * args.input[i] + args.shift, mu = x < 0 ? 0 : x;
-  const float t = (mu - args.low) / (args.high - args.low), weight = t < 0 ? 0 : t > 1 ? 1 : t;
-  args.mu[i] = mu;
-  args.bone[i] = weight * mu;
-  args.water[i] = mu - args.bone[i];
+SINO_HD inline void tissue_split_value(const TissueSplitArgs& args, float input, float* mu, float* water, float* bone) {
+  const float x = args.scale * input + args.shift, all = x < 0 ? 0 : x;
+  const float t = (all - args.low) / (args.high - args.low), weight = t < 0 ? 0 : t > 1 ? 1 : t, hard = weight * all;
+  *mu = all;
+  *bone = hard;
+  *water = all - hard;
 }
 
 }  // namespace sino

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -30,10 +31,11 @@ class OnDevice {
   OnDevice(const OnDevice&) = delete;
   OnDevice& operator=(const OnDevice&) = delete;
   T* data() { return data_; }
-  std::vector<T> download() {
-    std::vector<T> values(count_);
+  std::vector<T> download() { return download(count_); }
+  std::vector<T> download(size_t count) {
+    std::vector<T> values(count);
     expect(cudaGetLastError());
-    expect(cudaMemcpy(values.data(), data_, count_ * sizeof(T), cudaMemcpyDeviceToHost));
+    if (count > 0) expect(cudaMemcpy(values.data(), data_, count * sizeof(T), cudaMemcpyDeviceToHost));
     return values;
   }
 
