@@ -232,7 +232,7 @@ struct Transpose {
       }
       return;
     }
-    int lists[2][kTransposeViews], lengths[2] = {};
+    int lists[3][kTransposeViews], lengths[3] = {};  // by rays that may touch a pixel: 2, 3, 4
     for (int v = 0; v < tile.views; v++) {
       const int64_t c = tile.first_view + v, *ends = &plan.ends[by_rows][2 * c];
       if (look.base[v] + 32 <= ends[0] || look.base[v] - 1 >= ends[1]) continue;
@@ -243,8 +243,8 @@ struct Transpose {
         add_pixels(one, image);
         continue;
       }
-      const int wide = spacing < 1 - 1e-6f;
-      lists[wide][lengths[wide]++] = v;
+      const int more = spacing >= 1 - 1e-6f ? 0 : spacing >= 2 / 3.0f ? 1 : 2;
+      lists[more][lengths[more]++] = v;
     }
     TransposeTile task;
     task.beam = plan.g.beam;
@@ -263,15 +263,22 @@ struct Transpose {
     task.image = image;
     task.image_stride = stride;
     task.image_plane_stride = plan.g.grid.pixels();
-    for (int wide : {0, 1}) {
-      task.sides = 1 + wide;
-      task.list = lists[wide];
-      task.count = lengths[wide];
+    for (int more : {0, 1, 2}) {
+      task.touching = 2 + more;
+      task.list = lists[more];
+      task.count = lengths[more];
       if (task.count > 0) windows.transpose_tile(task);
     }
   }
 
   void add_pixels(const TransposeLines& tile, float* image) const;
+
+  bool any_ray(const TransposeLines& tile) const {
+    const int64_t* ends = &plan.ends[tile.by_rows][2 * tile.first_view];
+    for (int64_t v = 0; v < tile.views; v++)
+      if (ends[2 * v] < ends[2 * v + 1]) return true;
+    return false;
+  }
 
   void add_all() const {
     int64_t tiles[2];
@@ -291,6 +298,7 @@ struct Transpose {
                       tile.lines * positions, 0.0f);
         for (tile.first_view = 0; tile.first_view < plan.g.views(); tile.first_view += kTransposeViews) {
           tile.views = std::min(kTransposeViews, plan.g.views() - tile.first_view);
+          if (!any_ray(tile)) continue;
           for (tile.first_position = 0; tile.first_position < positions; tile.first_position += kTile) {
             if (context.job.cancelled) return;
             tile.positions = static_cast<int>(std::min<int64_t>(kTile, positions - tile.first_position));

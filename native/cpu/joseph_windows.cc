@@ -121,7 +121,6 @@ bool share_window(const TaskRays& rays, int64_t view, int views, const Block& bl
     double least = 1e30, most = -1e30;
     for (int g = 0; g < views && high > low; g++) {
       const int64_t first = (view + g) * rays.bins + block.first_bin;
-      // the lanes beyond the last ray repeat its step, so the sixteenth lane bounds them all
       for (int64_t i : {first, first + last_ray}) {
         least = std::min(least, rays.start[i] + m * rays.slope[i]);
         most = std::max(most, rays.start[i] + m * rays.slope[i]);
@@ -133,14 +132,9 @@ bool share_window(const TaskRays& rays, int64_t view, int views, const Block& bl
   out->count = block.count;
   for (int g = 0; g < views; g++) {
     const int64_t first = (view + g) * rays.bins + block.first_bin;
-    out->start[g] = rays.start[first];
-    out->slope[g] = rays.slope[first];
-    for (int64_t lane = 0; lane < kRays; lane++) {
-      const int64_t i = first + std::min(lane, last_ray);
-      out->start_step[g][lane] = static_cast<float>(rays.start[i] - rays.start[first]);
-      out->slope_step[g][lane] = static_cast<float>(rays.slope[i] - rays.slope[first]);
-      out->weight[g][lane] = rays.weight[i];
-    }
+    out->start[g] = &rays.start[first];
+    out->slope[g] = &rays.slope[first];
+    out->weight[g] = &rays.weight[first];
   }
   return true;
 }

@@ -83,12 +83,11 @@ struct WindowRays {
   const float* lines;  // position 0 of line 0; kMargin zeros before and after each line's positions
   int64_t line_stride;
   int64_t positions;
-  int first, last;                                                           // lines
-  double start[kMostViews], slope[kMostViews];                               // of each view's first ray
-  alignas(64) float start_step[kMostViews][16], slope_step[kMostViews][16];  // what the other rays add
-  alignas(64) float weight[kMostViews][16];
+  int first, last;                                      // lines
+  const double *start[kMostViews], *slope[kMostViews];  // of each view's rays, as in ViewRays
+  const float* weight[kMostViews];
   float* output[kMostViews];
-  int count;  // rays to write, ≤ 16
+  int count;  // rays, ≤ 16
 };
 
 constexpr int64_t kTransposeViews = 32;  // that a tile takes together
@@ -113,7 +112,7 @@ struct TransposeLook {
 // A ray k passes a pixel, along its line, at a distance of |a − b·T[k − base]|·spacing[k]·C[k − base] pixels.
 struct TransposeTile {
   Beam beam;
-  int sides;        // rays on either side of a pixel that may touch it: 1 or 2
+  int touching;     // rays at most that touch a pixel: 2, 3 or 4
   int count;        // of views
   const int* list;  // which views of the chunk
   const TransposeLook* look;

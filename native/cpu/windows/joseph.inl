@@ -34,13 +34,28 @@ static void rays_of_view(const ViewTable& table, int64_t view, const ViewRays& r
   }
 }
 
+// What sixteen values in double add to the first, rounded; zero beyond `live`.
+__attribute__((always_inline)) inline __m512 steps_from_first(const double* values, __mmask16 live) {
+  const __m512d first = _mm512_set1_pd(values[0]);
+  const __mmask8 low = static_cast<__mmask8>(live), high = static_cast<__mmask8>(live >> 8);
+  const __m512d a = _mm512_maskz_sub_pd(low, _mm512_maskz_loadu_pd(low, values), first);
+  const __m512d b = _mm512_maskz_sub_pd(high, _mm512_maskz_loadu_pd(high, values + 8), first);
+  return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(a)), _mm512_cvtpd_ps(b), 1);
+}
+
 // Sixteen lines at a time: where the window of each line begins and where the first ray of each view lies in it, in double;
 // then line by line all views from the same two registers.
 template <int G, bool Fan>
 __attribute__((always_inline)) inline void project_group(const WindowRays& rays) {
   constexpr int kBlock = 16, kAhead = 6;  // lines at a time; lines that are fetched early, one per page
-  __m512 sum[G];
-  for (int g = 0; g < G; g++) sum[g] = _mm512_setzero_ps();
+  const __mmask16 live = static_cast<__mmask16>((1u << rays.count) - 1);
+  const int end = rays.count - 1;
+  __m512 sum[G], start_step[G], slope_step[G];
+  for (int g = 0; g < G; g++) {
+    sum[g] = _mm512_setzero_ps();
+    start_step[g] = steps_from_first(rays.start[g], live);
+    if (Fan) slope_step[g] = steps_from_first(rays.slope[g], live);
+  }
   __m512d place[G][2];
   alignas(64) int32_t offset[kBlock + kAhead] = {};
   alignas(64) float in_window[G][kBlock];
@@ -50,13 +65,14 @@ __attribute__((always_inline)) inline void project_group(const WindowRays& rays)
     for (int g = 0; g < G; g++)
       for (int h : {0, 1}) {
         const __m512d m = _mm512_add_pd(_mm512_set1_pd(m0 + 8 * h), _mm512_set_pd(7, 6, 5, 4, 3, 2, 1, 0));
-        place[g][h] = _mm512_fmadd_pd(m, _mm512_set1_pd(rays.slope[g]), _mm512_set1_pd(rays.start[g]));
-        const __m512d step =
-            _mm512_fmadd_pd(m, _mm512_set1_pd(rays.slope_step[g][15]), _mm512_set1_pd(rays.start_step[g][15]));
-        base[h] = _mm512_min_pd(base[h], _mm512_min_pd(place[g][h], _mm512_add_pd(place[g][h], step)));
+        place[g][h] = _mm512_fmadd_pd(m, _mm512_set1_pd(rays.slope[g][0]), _mm512_set1_pd(rays.start[g][0]));
+        const __m512d other =
+            _mm512_fmadd_pd(m, _mm512_set1_pd(rays.slope[g][end]), _mm512_set1_pd(rays.start[g][end]));
+        base[h] = _mm512_min_pd(base[h], _mm512_min_pd(place[g][h], other));
       }
     for (int h : {0, 1}) {
-      base[h] = _mm512_max_pd(_mm512_floor_pd(base[h]), least);
+      // a little before the first position: rounded to float it must not fall in front of the window
+      base[h] = _mm512_max_pd(_mm512_floor_pd(_mm512_sub_pd(base[h], _mm512_set1_pd(1e-3))), least);
       _mm256_store_si256(reinterpret_cast<__m256i*>(offset + 8 * h), _mm512_cvttpd_epi32(base[h]));
       for (int g = 0; g < G; g++)
         _mm256_store_ps(in_window[g] + 8 * h, _mm512_cvtpd_ps(_mm512_sub_pd(place[g][h], base[h])));
@@ -70,15 +86,14 @@ __attribute__((always_inline)) inline void project_group(const WindowRays& rays)
       const __m512 m = _mm512_set1_ps(float(m0 + j));
 #pragma GCC unroll 8
       for (int g = 0; g < G; g++) {
-        __m512 t = _mm512_add_ps(_mm512_load_ps(rays.start_step[g]), _mm512_set1_ps(in_window[g][j]));
-        if (Fan) t = _mm512_fmadd_ps(_mm512_load_ps(rays.slope_step[g]), m, t);
+        __m512 t = _mm512_add_ps(start_step[g], _mm512_set1_ps(in_window[g][j]));
+        if (Fan) t = _mm512_fmadd_ps(slope_step[g], m, t);
         sum[g] = _mm512_add_ps(sum[g], interpolated(window, t));
       }
     }
   }
-  const __mmask16 live = static_cast<__mmask16>((1u << rays.count) - 1);
   for (int g = 0; g < G; g++)
-    _mm512_mask_storeu_ps(rays.output[g], live, _mm512_mul_ps(sum[g], _mm512_load_ps(rays.weight[g])));
+    _mm512_mask_storeu_ps(rays.output[g], live, _mm512_mul_ps(sum[g], _mm512_maskz_loadu_ps(live, rays.weight[g])));
 }
 
 template <int G>

@@ -69,15 +69,16 @@ static bool transpose_look(const ViewTable& table, const TransposeLines& tile, T
   }
 }
 
+template <int Rounding>
 __attribute__((always_inline)) inline __m512i whole_part(__m512 t) {
-  return _mm512_castps_si512(
-      _mm512_add_round_ps(t, _mm512_set1_ps(8388608.0f), _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC));
+  return _mm512_castps_si512(_mm512_add_round_ps(t, _mm512_set1_ps(8388608.0f), Rounding | _MM_FROUND_NO_EXC));
 }
 
-// R lines of 16 pixels of S planes. Sides rays on either side of a pixel may touch it.
-template <Beam B, int Sides, int S, int R>
+// R lines of 16 pixels of S planes. A pixel is touched by the K nearest rays at most: two or four about it, or three of which
+// the middle one is the nearest.
+template <Beam B, int K, int S, int R>
 __attribute__((always_inline)) inline void transpose_lines(const TransposeTile& task, int first_line, int plane) {
-  constexpr int kTouching = 2 * Sides;
+  constexpr int kBefore = (K - 1) / 2;  // rays before the one at the whole part of a place
   const __mmask16 live = static_cast<__mmask16>((1u << task.positions) - 1);
   const int lines = task.lines - first_line;
   float* image = task.image + plane * task.image_plane_stride + first_line * task.image_stride;
@@ -90,11 +91,11 @@ __attribute__((always_inline)) inline void transpose_lines(const TransposeTile& 
                             : _mm512_setzero_ps();
   const TransposeLook& look = *task.look;
   const __m512 steps = _mm512_load_ps(kSteps), one = _mm512_set1_ps(1), zero = _mm512_setzero_ps();
-  const float *tangents = task.tangents + 2 - Sides, *cosines = task.cosines + 2 - Sides;
+  const float *tangents = task.tangents + 1 - kBefore, *cosines = task.cosines + 1 - kBefore;
   for (int i = 0; i < task.count; i++) {
     const int v = task.list[i];
     // the window begins with the farthest ray that may touch a pixel at `base`
-    const int64_t from = look.base[v] - (Sides - 1);
+    const int64_t from = look.base[v] - kBefore;
     const float* values = task.values + v * task.view_stride + plane * task.plane_stride + from;
     __m512 v0[S], v1[S];
 #pragma GCC unroll 4
@@ -102,6 +103,7 @@ __attribute__((always_inline)) inline void transpose_lines(const TransposeTile& 
       v0[s] = _mm512_loadu_ps(values + s * task.plane_stride),
       v1[s] = _mm512_loadu_ps(values + s * task.plane_stride + 16);
     const float* spacing = task.spacing + v * task.spacing_stride + from;
+    const __m512 spaces = _mm512_set1_ps(task.spacing[v * task.spacing_stride]);
     __m512 q0 = _mm512_loadu_ps(spacing), q1 = _mm512_loadu_ps(spacing + 16);
     if (B == Beam::arc)
       q0 = _mm512_mul_ps(q0, _mm512_loadu_ps(cosines)), q1 = _mm512_mul_ps(q1, _mm512_loadu_ps(cosines + 16));
@@ -133,33 +135,32 @@ __attribute__((always_inline)) inline void transpose_lines(const TransposeTile& 
                                               _mm512_set1_ps(-1 / 3.0f));
         t = _mm512_fmadd_ps(_mm512_mul_ps(t, z2), series, t);
       }
-      const __m512i at = whole_part(t);
-      __m512i ray[kTouching];
-      __m512 weight[kTouching];
-      __m512 fraction;
+      const __m512i at = whole_part<K == 3 ? _MM_FROUND_TO_NEAREST_INT : _MM_FROUND_TO_NEG_INF>(t);
+      __m512i ray[K];
+      __m512 weight[K], fraction;
       if (B == Beam::parallel)
         fraction = _mm512_sub_ps(t, _mm512_sub_ps(_mm512_castsi512_ps(at), _mm512_set1_ps(8388608.0f)));
 #pragma GCC unroll 4
-      for (int j = 0; j < kTouching; j++) {
-        const bool left = j < Sides;
+      for (int j = 0; j < K; j++) {
+        const int after = j - kBefore;
+        const bool nearest = K == 3 && after == 0;
         ray[j] = j == 0 ? at : _mm512_add_epi32(at, _mm512_set1_epi32(j));
+        __m512 away = fraction, q = spaces, rest = one;  // weight = rest ∓ away·q
         if (B == Beam::parallel) {
-          const __m512 q = _mm512_set1_ps(task.spacing[v * task.spacing_stride]);
-          // 1 − |fraction − (j + 1 − Sides)|·spacing
-          const __m512 rest = _mm512_fmadd_ps(_mm512_set1_ps(float(left ? j + 1 - Sides : Sides - 1 - j)), q, one);
-          weight[j] = left ? _mm512_fnmadd_ps(fraction, q, rest) : _mm512_fmadd_ps(fraction, q, rest);
+          rest = _mm512_fmadd_ps(_mm512_set1_ps(float(after > 0 ? -after : after)), q, one);
         } else {
-          const __m512 tangent = _mm512_permutex2var_ps(t0, ray[j], t1), q = _mm512_permutex2var_ps(q0, ray[j], q1);
-          const __m512 away = _mm512_fnmadd_ps(tangent, d, n);
-          weight[j] = left ? _mm512_fnmadd_ps(away, q, one) : _mm512_fmadd_ps(away, q, one);
+          q = _mm512_permutex2var_ps(q0, ray[j], q1);
+          away = _mm512_fnmadd_ps(_mm512_permutex2var_ps(t0, ray[j], t1), d, n);
         }
+        if (nearest) away = _mm512_abs_ps(away);
+        weight[j] = after <= 0 ? _mm512_fnmadd_ps(away, q, rest) : _mm512_fmadd_ps(away, q, rest);
         // the spacing of a fan changes under a tile, so that even the nearest ray may pass farther off
-        if (B != Beam::parallel || j == 0 || j == kTouching - 1) weight[j] = _mm512_max_ps(weight[j], zero);
+        if (B != Beam::parallel || j == 0 || j == K - 1) weight[j] = _mm512_max_ps(weight[j], zero);
       }
 #pragma GCC unroll 4
       for (int s = 0; s < S; s++)
 #pragma GCC unroll 4
-        for (int j = 0; j < kTouching; j++)
+        for (int j = 0; j < K; j++)
           sum[r][s] = _mm512_fmadd_ps(weight[j], _mm512_permutex2var_ps(v0[s], ray[j], v1[s]), sum[r][s]);
     }
   }
@@ -171,24 +172,30 @@ __attribute__((always_inline)) inline void transpose_lines(const TransposeTile& 
         _mm512_mask_storeu_ps(image + s * task.image_plane_stride + r * task.image_stride, live, sum[r][s]);
 }
 
-template <Beam B, int Sides>
+template <Beam B, int K>
 __attribute__((always_inline)) inline void transpose_planes(const TransposeTile& task) {
   int plane = 0;
   for (; plane + 4 <= task.planes; plane += 4)
-    for (int line = 0; line < task.lines; line += 4) transpose_lines<B, Sides, 4, 4>(task, line, plane);
+    for (int line = 0; line < task.lines; line += 4) transpose_lines<B, K, 4, 4>(task, line, plane);
   for (; plane + 2 <= task.planes; plane += 2)
-    for (int line = 0; line < task.lines; line += 8) transpose_lines<B, Sides, 2, 8>(task, line, plane);
+    for (int line = 0; line < task.lines; line += 8) transpose_lines<B, K, 2, 8>(task, line, plane);
   for (; plane < task.planes; plane++)
-    for (int line = 0; line < task.lines; line += 8) transpose_lines<B, Sides, 1, 8>(task, line, plane);
+    for (int line = 0; line < task.lines; line += 8) transpose_lines<B, K, 1, 8>(task, line, plane);
+}
+
+template <Beam B>
+__attribute__((always_inline)) inline void transpose_beam(const TransposeTile& task) {
+  if (task.touching == 2) return transpose_planes<B, 2>(task);
+  return task.touching == 3 ? transpose_planes<B, 3>(task) : transpose_planes<B, 4>(task);
 }
 
 static void transpose_tile(const TransposeTile& task) {
   switch (task.beam) {
     case Beam::parallel:
-      return task.sides == 1 ? transpose_planes<Beam::parallel, 1>(task) : transpose_planes<Beam::parallel, 2>(task);
+      return transpose_beam<Beam::parallel>(task);
     case Beam::flat:
-      return task.sides == 1 ? transpose_planes<Beam::flat, 1>(task) : transpose_planes<Beam::flat, 2>(task);
+      return transpose_beam<Beam::flat>(task);
     default:
-      return task.sides == 1 ? transpose_planes<Beam::arc, 1>(task) : transpose_planes<Beam::arc, 2>(task);
+      return transpose_beam<Beam::arc>(task);
   }
 }
