@@ -16,6 +16,7 @@
 #include "native/ops/pixels.h"
 #include "native/ops/polychromatic.h"
 #include "native/ops/ramp.h"
+#include "native/ops/rebin.h"
 #include "native/ops/resample.h"
 #include "native/ops/rescale.h"
 #include "native/ops/tissue.h"
@@ -31,6 +32,7 @@ void joseph_project(Stream stream, const JosephArgs& args);
 void joseph_transpose(Stream stream, const JosephArgs& args);
 void backproject(Stream stream, const BackprojectArgs& args);
 void ramp_filter(Stream stream, const FilterArgs& args);
+void rebin(Stream stream, const RebinArgs& args);
 
 void rescale(Stream stream, const RescaleArgs& args);
 void store(Stream stream, const StoreArgs& args);
