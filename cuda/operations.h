@@ -28,9 +28,13 @@ namespace sino::cuda {
 
 using Stream = CUstream_st*;  // cudaStream_t, for files that nvcc does not compile
 
+// What tensor cores may do to a batch: nothing; products of two halves each (float32 but for 5e-6); of halves (1e-4 of relative L2).
+enum class Precision { single, split, half };
+
 void joseph_project(Stream stream, const JosephArgs& args);
 void joseph_transpose(Stream stream, const JosephArgs& args);
 void backproject(Stream stream, const BackprojectArgs& args);
+void backproject(Stream stream, const BackprojectArgs& args, Precision precision);
 void ramp_filter(Stream stream, const FilterArgs& args);
 void rebin(Stream stream, const RebinArgs& args);
 
