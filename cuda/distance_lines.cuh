@@ -93,7 +93,7 @@ struct LineMemory {
   int32_t* vertex;   // positions of the vertices
   int32_t* nearest;  // by position: which vertex
 
-  static constexpr int64_t bytes(int64_t length) { return (length * (sizeof(Height) + 8) + 15) / 16 * 16; }
+  SINO_HD static constexpr int64_t bytes(int64_t length) { return (length * (sizeof(Height) + 8) + 15) / 16 * 16; }
   __device__ LineMemory(unsigned char* memory, int64_t length)
       : value(reinterpret_cast<Height*>(memory)),
         vertex(reinterpret_cast<int32_t*>(value + length)),
@@ -158,7 +158,8 @@ __device__ void find_nearest(const LineMemory<Height>& line, int length, int ver
 // kShared: lines are worked on in shared memory, else in a piece of `memory`. Lines that start side by side are loaded and stored
 // across, so that neighbouring threads touch neighbouring elements.
 template <typename Pass, bool kShared>
-__global__ void __launch_bounds__(32 * Pass::kWarps) solve_lines(Lines lines, Pass pass, unsigned char* memory) {
+__global__ void __launch_bounds__(32 * Pass::kWarps, 32 / Pass::kWarps)
+    solve_lines(Lines lines, Pass pass, unsigned char* memory) {
   using Value = typename Pass::Value;
   constexpr int kWarps = Pass::kWarps;
   DYN_SHARED(unsigned char, shared);

@@ -19,6 +19,7 @@
 #include "native/ops/rebin.h"
 #include "native/ops/resample.h"
 #include "native/ops/rescale.h"
+#include "native/ops/sampling_step.h"
 #include "native/ops/tissue.h"
 #include "native/ops/tissue_split.h"
 
@@ -67,6 +68,9 @@ void water_correction(Stream stream, const WaterCorrectionArgs& args);
 void photon_noise(Stream stream, const PhotonNoiseArgs& args);
 void normal_noise(Stream stream, const RandomArgs& args);
 void random_bits(Stream stream, const RandomArgs& args);
+
+void sampling_step(Stream stream, const SamplingStepArgs& args);
+void dual_domain_step(Stream stream, const DualDomainStepArgs& args);
 
 void metrics_window(Stream stream, const WindowArgs& args);
 void metrics_differences(Stream stream, const DifferenceArgs& args);
