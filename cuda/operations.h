@@ -33,6 +33,7 @@ using Stream = CUstream_st*;  // cudaStream_t, for files that nvcc does not comp
 enum class Precision { single, split, half };
 
 void joseph_project(Stream stream, const JosephArgs& args);
+void joseph_project(Stream stream, const JosephArgs& args, Precision precision);
 void joseph_transpose(Stream stream, const JosephArgs& args);
 void backproject(Stream stream, const BackprojectArgs& args);
 void backproject(Stream stream, const BackprojectArgs& args, Precision precision);

@@ -1,5 +1,6 @@
 // joseph on CUDA, both ways, against plain loops over native/ops/joseph.h in double, and against each other.
 #include "cuda/operations.h"
+#include "native/ops/joseph.h"
 #include "native/test/cuda/scans.h"
 
 namespace sino::test {
