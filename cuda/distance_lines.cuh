@@ -111,8 +111,8 @@ __device__ int pack_vertices(const LineMemory<Height>& line, int length, Height 
     const bool is_vertex = x < length && value <= most;
     const unsigned all = __ballot_sync(~0u, is_vertex);
     const int at = count + __popc(all & ((1u << lane) - 1));
-    __syncwarp();                                                // all have read
-    if (is_vertex) line.value[at] = value, line.vertex[at] = x;  // at or before where it was
+    __syncwarp();  // all lanes have read what some write now: a vertex moves to where it was, or before
+    if (is_vertex) line.value[at] = value, line.vertex[at] = x;
     count += __popc(all);
     __syncwarp();
   }

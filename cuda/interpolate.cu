@@ -1,7 +1,7 @@
 // interpolate on CUDA: a warp per view. The warp makes one bit per bin, set outside the trace, in shared memory; a bin inside looks
 // for the nearest set bits to both sides, 32 bins at a glance. 5 to 9 bytes read and 4 written per bin. A second kernel fills the
-// views that had no bit set, also a warp each; it finds nothing to do almost always. Lines in double from the same ends as on the CPU,
-// rounded once: 1 ulp.
+// views that had no bit set, also a warp each; it finds nothing to do almost always. Lines in double from the CPU's ends, rounded
+// once: 1 ulp.
 #include "native/ops/interpolate.h"
 
 #include <algorithm>

@@ -7,7 +7,7 @@ namespace sino::test {
 
 namespace {
 
-// One pixel in `sparsity` is zero; `block`: zeros only in a corner.
+// One pixel in `sparsity` is zero, or none.
 std::vector<uint8_t> mask_of(int64_t slices, int64_t rows, int64_t columns, uint32_t sparsity) {
   Numbers numbers(sparsity);
   std::vector<uint8_t> mask(size_t(slices * rows * columns));

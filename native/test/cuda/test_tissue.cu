@@ -7,6 +7,14 @@ namespace sino::test {
 
 namespace {
 
+bool same_thresholds(double mu, const std::vector<float>& slice) {
+  OnDevice<float> in(slice);
+  double water, bone, water_found, bone_found;
+  cpu::tissue_thresholds(on_cpu(), {1, int64_t(slice.size()), mu, slice.data(), &water, &bone});
+  cuda::tissue_thresholds(nullptr, {1, int64_t(slice.size()), mu, in.data(), &water_found, &bone_found});
+  return water == water_found && bone == bone_found;
+}
+
 bool agrees(int64_t slices, int64_t pixels, size_t skipped = 0) {
   const double mu = 0.0192;
   std::vector<float> images = Numbers(uint32_t(pixels)).floats(size_t(slices * pixels) + skipped),
@@ -38,6 +46,9 @@ TEST(tissue_agrees) {
   CHECK(agrees(1, 1024, 1));
   CHECK(agrees(1, 0));
   CHECK(agrees(0, 5));
+  CHECK(same_thresholds(1, {-0.5f, 0.5f, 0.75f, 0.75f, 1.5f, 2}));  // midway: of the lower class
+  CHECK(same_thresholds(1, {0, 0, 0}) && same_thresholds(1, {NAN, 3}) &&
+        same_thresholds(1, {1, 1.1f}));  // without some class
 }
 
 TEST(tissue_split_agrees) {
