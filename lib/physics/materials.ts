@@ -1,52 +1,118 @@
 /** Materials: density and mass attenuation. Densities in g/cm³, mass attenuation in cm²/g as NIST gives it, results in 1/mm. */
+
+import { nearest } from "../batch/nearest.ts";
 import { show, sinoError } from "../core/errors.ts";
-import { massAttenuationTable, tableFirstKeV } from "./attenuation-table.ts";
+import { massAttenuationTable, tableFirstKeV, tableLastKeV } from "./attenuation-table.ts";
+import type { Element } from "./element-table.ts";
+import { edgesOf, elementAttenuation } from "./elements.ts";
+import { type MaterialEntry, type MaterialName, materialLibrary, shortNames } from "./material-library.ts";
 import type { Spectrum } from "./spectrum.ts";
+
+export type { MaterialName } from "./material-library.ts";
 
 export interface Material {
   readonly name: string;
   /** Nominal density, g/cm³. */
   readonly density: number;
+  /** Rising; twice the same at an absorption edge. */
   readonly energiesKeV: ArrayLike<number>;
   /** Total with coherent scattering, cm²/g, one per energy. */
   readonly massAttenuation: ArrayLike<number>;
 }
 
-export type MaterialName = keyof typeof massAttenuationTable;
+/** Energies that materials by name cover, keV. */
+export const firstKeV = 15;
+export const lastKeV = 150;
 
-const densities: Record<MaterialName, number> = {
-  water: 1,
-  bone: 1.92, // ICRU-44 cortical
-  titanium: 4.5,
-  iron: 7.8,
-  copper: 8.9,
-  gold: 19.3,
-};
+export const materialNames = Object.keys(materialLibrary) as MaterialName[];
 
-const shortNames: Record<string, MaterialName> = { h2o: "water", ti: "titanium", fe: "iron", cu: "copper", au: "gold" };
-
-const tableEnergies = massAttenuationTable.water.map((_, i) => tableFirstKeV + i);
-
-export const materialNames = Object.keys(massAttenuationTable) as MaterialName[];
-
-/**
- * A material by name (or chemical symbol), or the given one.
- * Throws ERR_SINO_OUT_OF_RANGE, with the known names, for one nobody knows.
- */
-export function materialOf(material: Material | MaterialName | (string & {})): Material {
-  if (typeof material !== "string") return material;
-  const key = material.toLowerCase();
-  const name = shortNames[key] ?? (key as MaterialName);
-  if (!Object.hasOwn(massAttenuationTable, name))
-    throw sinoError(
-      "ERR_SINO_OUT_OF_RANGE",
-      `Expected a material named ${materialNames.join(", ")} but received ${show(material)}. An object {name, density, energiesKeV, massAttenuation} is taken too.`,
-    );
-  return { name, density: densities[name], energiesKeV: tableEnergies, massAttenuation: massAttenuationTable[name] };
+/** µ/ρ of a mixture: the mean of its elements' by weight. */
+function mixture(parts: MaterialEntry["parts"], keV: number, below = false): number {
+  const elements = Object.entries(parts) as [Element, number][];
+  const total = elements.reduce((sum, [, weight]) => sum + weight, 0);
+  return elements.reduce((sum, [element, w]) => sum + (w / total) * elementAttenuation(element, keV, below), 0);
 }
 
 /**
- * µ/ρ of a material in cm²/g at an energy in keV, straight in log µ/ρ over log E between table entries.
+ * Every whole keV, and both sides of every edge. Where XCOM's own table of the material is there (20 to 120 keV), its values; outside
+ * it the mixture's, scaled to meet them.
+ */
+function tabulate({ parts }: MaterialEntry, table: readonly number[] | undefined): [number, number][] {
+  const value = (keV: number, below = false) => {
+    if (!table) return mixture(parts, keV, below);
+    const found = table[keV - tableFirstKeV];
+    if (found !== undefined) return found;
+    const end = keV < tableFirstKeV ? tableFirstKeV : keV > tableLastKeV ? tableLastKeV : undefined;
+    return mixture(parts, keV, below) * (end === undefined ? 1 : table[end - tableFirstKeV]! / mixture(parts, end));
+  };
+  const points = Array.from({ length: lastKeV - firstKeV + 1 }, (_, i): [number, number] => {
+    return [firstKeV + i, value(firstKeV + i)];
+  });
+  for (const edge of Object.keys(parts).flatMap((element) => edgesOf(element as Element)))
+    if (edge > firstKeV) points.push([edge, value(edge, true)], [edge, value(edge)]);
+  return points.sort(([a], [b]) => a - b); // stable: below the edge stays before above
+}
+
+const made = new Map<MaterialName, Material>();
+
+function libraryMaterial(name: MaterialName): Material {
+  const known = made.get(name);
+  if (known) return known;
+  const entry = materialLibrary[name];
+  const points = tabulate(entry, (massAttenuationTable as Record<string, readonly number[]>)[name]);
+  const material = {
+    name,
+    density: entry.density,
+    energiesKeV: points.map(([keV]) => keV),
+    massAttenuation: points.map(([, mu]) => mu),
+  };
+  made.set(name, material);
+  return material;
+}
+
+/** "Ti-6Al-4V", "ti6al4v" and "TI6AL4V" are one name. */
+const plain = (name: string) => name.toLowerCase().replace(/[\s_-]/g, "");
+
+/**
+ * A material by name (or chemical symbol), or the given one.
+ * Throws ERR_SINO_OUT_OF_RANGE, with the nearest and all known names, for one nobody knows; and for a table that is empty, not
+ * rising, or not positive.
+ */
+export function materialOf(material: Material | MaterialName | (string & {})): Material {
+  if (typeof material !== "string") return checked(material);
+  const key = plain(material);
+  const name = shortNames[key] ?? materialNames.find((known) => plain(known) === key);
+  if (name) return libraryMaterial(name);
+  const near = nearest(key, [...materialNames, ...Object.keys(shortNames)]);
+  throw sinoError(
+    "ERR_SINO_OUT_OF_RANGE",
+    `Expected a material named ${materialNames.join(", ")} but received ${show(material)}.${near ? ` Did you mean ${near}?` : ""} An object {name, density, energiesKeV, massAttenuation} is taken too.`,
+  );
+}
+
+function checked(material: Material): Material {
+  const { name, density, energiesKeV: e, massAttenuation: mu } = material ?? {};
+  if (typeof name !== "string" || !e?.length || e.length !== mu?.length)
+    throw sinoError(
+      "ERR_SINO_ARG_TYPE",
+      `Expected a material by name, or as {name, density, energiesKeV, massAttenuation} with one value per energy, but received ${show(material)}.`,
+    );
+  if (!(density > 0 && Number.isFinite(density)))
+    throw sinoError(
+      "ERR_SINO_OUT_OF_RANGE",
+      `Expected a positive density of ${name} in g/cm³ but received ${show(density)}.`,
+    );
+  for (let i = 0; i < e.length; i++)
+    if (!(mu[i]! > 0) || !(e[i]! > 0) || (i > 0 && e[i]! < e[i - 1]!))
+      throw sinoError(
+        "ERR_SINO_OUT_OF_RANGE",
+        `Expected rising energies and positive mass attenuation of ${name}, but entry ${i} is ${e[i]} keV, ${mu[i]} cm²/g.`,
+      );
+  return material;
+}
+
+/**
+ * µ/ρ of a material in cm²/g at an energy in keV, straight in log µ/ρ over log E between table entries; at an edge the value above it.
  * Throws ERR_SINO_OUT_OF_RANGE outside the table.
  */
 export function massAttenuation(material: Material, keV: number): number {

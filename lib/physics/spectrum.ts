@@ -2,6 +2,7 @@
 import { show, sinoError } from "../core/errors.ts";
 import { tableFirstKeV } from "./attenuation-table.ts";
 import { spectrum120kVp } from "./spectrum-table.ts";
+import { tungstenSpectrum } from "./tungsten.ts";
 
 export interface Spectrum {
   readonly name: string;
@@ -53,7 +54,7 @@ export function makeSpectrum({ name = "custom", energiesKeV, photons, source }: 
   return {
     name,
     energiesKeV: energies,
-    photons: counts.map((n) => n / total),
+    photons: Math.abs(total - 1) < 1e-12 ? counts : counts.map((n) => n / total), // a table that came from here stays as it is
     ...(source ? { source } : {}),
   };
 }
@@ -66,16 +67,20 @@ export const kVp120: Spectrum = makeSpectrum({
   source: "GE 120 kVp as in CNN-MAR, ADN (BSD-2-Clause) and SynDeepLesion",
 });
 
-const named = { "120kVp": kVp120 } as const;
-export type SpectrumName = keyof typeof named;
+const named: Readonly<Record<string, Spectrum>> = { "120kVp": kVp120 };
+export type SpectrumName = "120kVp" | `${number}kVp`;
 
-/** A spectrum by name, or the given one. Throws ERR_SINO_OUT_OF_RANGE for an unknown name. */
-export function spectrumOf(spectrum: Spectrum | SpectrumName): Spectrum {
+/**
+ * A spectrum by name, or the given one: "120kVp" is the table above, other voltages from "40kVp" to "150kVp" are tungstenSpectrum's.
+ * Throws ERR_SINO_OUT_OF_RANGE for an unknown name.
+ */
+export function spectrumOf(spectrum: Spectrum | SpectrumName | (string & {})): Spectrum {
   if (typeof spectrum !== "string") return spectrum;
-  if (!Object.hasOwn(named, spectrum))
-    throw sinoError(
-      "ERR_SINO_OUT_OF_RANGE",
-      `Expected a spectrum named ${Object.keys(named).join(", ")} but received ${show(spectrum)}. makeSpectrum takes any table.`,
-    );
-  return named[spectrum];
+  if (Object.hasOwn(named, spectrum)) return named[spectrum]!;
+  const kVp = Number(/^(\d+)\s*kVp$/i.exec(spectrum)?.[1]);
+  if (kVp >= 40 && kVp <= 150) return kVp === 120 ? kVp120 : tungstenSpectrum({ kVp });
+  throw sinoError(
+    "ERR_SINO_OUT_OF_RANGE",
+    `Expected a spectrum by voltage, "40kVp" to "150kVp" ("120kVp" is the field's table), but received ${show(spectrum)}. makeSpectrum takes any table.`,
+  );
 }

@@ -9,7 +9,6 @@ import {
   linearAttenuation,
   makeSpectrum,
   massAttenuation,
-  materialNames,
   materialOf,
   metalPaths,
   polychromatic,
@@ -33,7 +32,8 @@ test("the 120 kVp spectrum: 101 energies, mean 55.1 keV, sum 1", () => {
 });
 
 test("mass attenuation at 70 keV as NIST lists it, and titanium's 2.41245 1/cm", () => {
-  const at70 = Object.fromEntries(materialNames.map((name) => [name, massAttenuation(materialOf(name), 70)]));
+  const tabulated = ["water", "bone", "titanium", "iron", "copper", "gold"];
+  const at70 = Object.fromEntries(tabulated.map((name) => [name, massAttenuation(materialOf(name), 70)]));
   assert.equal(at70, { water: 0.1929, bone: 0.257, titanium: 0.5361, iron: 0.8164, copper: 1.064, gold: 3.054 });
   assert.ok(Math.abs(linearAttenuation(materialOf("Ti"), 70) - 0.241245) < 1e-12);
   assert.ok(Math.abs(linearAttenuation(materialOf("titanium"), 70, 4.0) - 0.21444) < 1e-12);
@@ -44,7 +44,7 @@ test("between energies attenuation lies between its neighbours; ratios are 1 at 
   const water = materialOf("water");
   const between = massAttenuation(water, 30.5);
   assert.ok(between < massAttenuation(water, 30) && between > massAttenuation(water, 31));
-  assert.is(massAttenuation(water, 120), water.massAttenuation[100]);
+  assert.is(massAttenuation(water, 120), 0.1614);
   assert.is(attenuationRatios(water, kVp120, 70)[50], 1);
 });
 
@@ -75,9 +75,9 @@ test("wrong spectra and materials are refused in words", async () => {
   await bad([30, 60], [1, -1]);
   await bad([30, Number.NaN], [1, 1]);
   await assertRejects(() => makeSpectrum({ energiesKeV: [30], photons: [1, 2] }), "ERR_SINO_SHAPE");
-  await assertRejects(() => spectrumOf("80kVp" as never), "ERR_SINO_OUT_OF_RANGE");
+  await assertRejects(() => spectrumOf("8kVp"), "ERR_SINO_OUT_OF_RANGE");
   assert.match((await assertRejects(() => materialOf("unobtainium"), "ERR_SINO_OUT_OF_RANGE")).message, /titanium/);
-  await assertRejects(() => massAttenuation(materialOf("water"), 140), "ERR_SINO_OUT_OF_RANGE");
+  await assertRejects(() => massAttenuation(materialOf("water"), 151), "ERR_SINO_OUT_OF_RANGE");
   await assertRejects(() => fitWaterCorrection(kVp120, { order: 0 }), "ERR_SINO_OUT_OF_RANGE");
 });
 
