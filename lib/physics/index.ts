@@ -1,5 +1,6 @@
 /** Physics of the measurement: spectra, materials, noise, forward models, simulated scans. */
 export * from "./constants.ts";
+export * from "./detector.ts";
 export * from "./forward.ts";
 export * from "./materials.ts";
 export { normalNoise, type PhotonNoiseOptions, photonNoise, type RandomOptions } from "./noise.ts";

@@ -8,7 +8,9 @@
 
 #include "native/ops/backproject.h"
 #include "native/ops/components.h"
+#include "native/ops/detector.h"
 #include "native/ops/distance.h"
+#include "native/ops/dose.h"
 #include "native/ops/fourier.h"
 #include "native/ops/gaussian.h"
 #include "native/ops/interpolate.h"
@@ -64,6 +66,10 @@ struct Backend {
   void (*photon_noise)(const Context&, const PhotonNoiseArgs&);
   void (*normal_noise)(const Context&, const RandomArgs&);
   void (*random_bits)(const Context&, const RandomArgs&);
+  void (*mean_intensity)(const Context&, const MeanIntensityArgs&);
+  void (*detector_response)(const Context&, const DetectorArgs&);
+  void (*detected_photons)(const Context&, const DoseArgs&);
+  void (*lower_dose)(const Context&, const DoseArgs&);
   void (*metrics_window)(const Context&, const WindowArgs&);
   void (*metrics_differences)(const Context&, const DifferenceArgs&);
   void (*metrics_decimate)(const Context&, const DecimateArgs&);

@@ -3,7 +3,9 @@
 
 #include "native/ops/backproject.h"
 #include "native/ops/components.h"
+#include "native/ops/detector.h"
 #include "native/ops/distance.h"
+#include "native/ops/dose.h"
 #include "native/ops/fourier.h"
 #include "native/ops/gaussian.h"
 #include "native/ops/interpolate.h"
@@ -58,6 +60,10 @@ void water_correction(const Context& context, const WaterCorrectionArgs& args);
 void photon_noise(const Context& context, const PhotonNoiseArgs& args);
 void normal_noise(const Context& context, const RandomArgs& args);
 void random_bits(const Context& context, const RandomArgs& args);
+void mean_intensity(const Context& context, const MeanIntensityArgs& args);
+void detector_response(const Context& context, const DetectorArgs& args);
+void detected_photons(const Context& context, const DoseArgs& args);
+void lower_dose(const Context& context, const DoseArgs& args);
 void metrics_window(const Context& context, const WindowArgs& args);
 void metrics_differences(const Context& context, const DifferenceArgs& args);
 void metrics_decimate(const Context& context, const DecimateArgs& args);

@@ -179,6 +179,95 @@ Work random_bits(Arguments& a, int64_t* total) {
   };
 }
 
+Work mean_intensity(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  MeanIntensityArgs args{};
+  args.lines = count_of(a, "lines");
+  args.bins = a.integer("bins", 1, 1 << 16);
+  args.parts = a.integer("parts", 1, kMaxRays);
+  args.inputs = static_cast<int>(a.integer("inputs", 1, kMaxRays));
+  const int64_t count = checked_product(args.lines, args.bins), all = checked_product(count, args.parts);
+  for (int i = 0; i < args.inputs; i++)
+    args.line_integrals[i] = a.input<float>(("input" + std::to_string(i)).c_str(), all);
+  args.output = a.output<float>("output", count);
+  *total = args.lines;
+  return [=, &backend](const Context& context) -> Numbers {
+    backend.mean_intensity(context, args);
+    return {};
+  };
+}
+
+Work detector_response(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  DetectorArgs args{};
+  args.lines = count_of(a, "lines");
+  args.bins = a.integer("bins", 1, 1 << 16);
+  const auto kernel = std::make_shared<std::vector<double>>(a.numbers("kernel"));
+  args.reach = static_cast<int64_t>(kernel->size() / 2);
+  require(kernel->size() % 2 == 1 && args.reach <= kMaxReach, Code::out_of_range,
+          "Expected a detector kernel with an odd number of weights, at most 8193.");
+  for (double h : *kernel)
+    require(h >= 0 && std::isfinite(h), Code::out_of_range, "Detector weights must be finite and not negative.");
+  args.kernel = kernel->data();
+  args.floor = a.number("floor");
+  require(args.floor >= 0 && std::isfinite(args.floor), Code::out_of_range,
+          "Constant scatter must be finite and not negative.");
+  if (a.has("air")) args.air = a.input<float>("air", args.bins);
+  const int64_t count = checked_product(args.lines, args.bins);
+  args.line_integrals = a.input<float>("input", count);
+  args.output = a.output<float>("output", count);
+  *total = args.lines;
+  return [=, &backend](const Context& context) -> Numbers {
+    (void)kernel;  // kept alive: args points into it
+    backend.detector_response(context, args);
+    return {};
+  };
+}
+
+DoseArgs dose_args(Arguments& a) {
+  DoseArgs args{};
+  args.source = random_source(a);
+  args.first = a.integer("first", 0, int64_t(1) << 52);
+  args.bins = a.integer("bins", 1, 1 << 16);
+  args.count = count_of(a, "count");
+  require(args.count % args.bins == 0, Code::shape, "Expected whole lines of bins.");
+  args.photons = a.number("photons");
+  args.electronic = a.number("electronic");
+  require(args.photons >= 1 && args.photons <= 1e15, Code::out_of_range, "Expected 1 to 1e15 photons per ray.");
+  require(args.electronic >= 0 && args.electronic <= 1e15, Code::out_of_range,
+          "Expected electronic noise from 0 to 1e15 photons.");
+  if (a.has("air")) args.air = a.input<float>("air", args.bins);
+  args.line_integrals = a.input<float>("input", args.count);
+  args.output = a.output<float>("output", args.count);
+  return args;
+}
+
+Work detected_photons(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  DoseArgs args = dose_args(a);
+  args.scatter = a.number("scatter");
+  require(args.scatter >= 0 && args.scatter <= 1e15, Code::out_of_range,
+          "Expected 0 to 1e15 scattered photons per ray.");
+  *total = args.count;
+  return [=, &backend](const Context& context) -> Numbers {
+    backend.detected_photons(context, args);
+    return {};
+  };
+}
+
+Work lower_dose(Arguments& a, int64_t* total) {
+  const Backend& backend = backend_for(a.text("device"));
+  DoseArgs args = dose_args(a);
+  args.fraction = a.number("fraction");
+  require(args.fraction > 0 && args.fraction <= 1, Code::out_of_range,
+          "Expected a fraction of the dose above 0, at most 1.");
+  *total = args.count;
+  return [=, &backend](const Context& context) -> Numbers {
+    backend.lower_dose(context, args);
+    return {};
+  };
+}
+
 struct Mask {
   const uint8_t* data = nullptr;
   int64_t slices = 1;
@@ -282,6 +371,10 @@ void add_physics_operations(std::map<std::string, Reader>& readers) {
   readers["photonNoise"] = photon_noise;
   readers["normalNoise"] = normal_noise;
   readers["randomBits"] = random_bits;
+  readers["meanIntensity"] = mean_intensity;
+  readers["detectorResponse"] = detector_response;
+  readers["detectedPhotons"] = detected_photons;
+  readers["lowerDose"] = lower_dose;
   readers["metricsWindow"] = metrics_window;
   readers["metricsDifferences"] = metrics_differences;
   readers["metricsDecimate"] = metrics_decimate;
