@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cuda/device.cuh"
 #include "cuda/half_batch.cuh"
 #include "cuda/operations.h"
 #include "cuda/seen_tile.cuh"
@@ -235,19 +236,10 @@ void run(cudaStream_t stream, const BackprojectArgs& args, const Bounds& bounds)
   const size_t bytes = kStages * kStageHalves<N, Split> * sizeof(half);
   for_beam(g.beam, [&](auto beam) {
     constexpr Beam kBeam = decltype(beam)::value;
-    check(cudaFuncSetAttribute(backproject_products<kBeam, N, Split>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               int(bytes)),
-          "cudaFuncSetAttribute");
+    allow_shared(backproject_products<kBeam, N, Split>, bytes);
     LAUNCH((backproject_products<kBeam, N, Split>), grid, dim3(32, kWarps), bytes, stream)(job);
   });
   check_launch("backproject");
-}
-
-bool has_tensor_cores() {
-  int device = 0, major = 0;
-  check(cudaGetDevice(&device), "cudaGetDevice");
-  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "cudaDeviceGetAttribute");
-  return major >= 8;
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include <climits>
 #include <cmath>
 
+#include "cuda/device.cuh"
 #include "cuda/half_batch.cuh"
 #include "cuda/operations.h"
 #include "cuda/scanner.cuh"
@@ -318,8 +319,7 @@ void run(cudaStream_t stream, const JosephArgs& args) {
   const RayProducts job = {scanner.scanner(), args.slices,     bin_tiles,  batch.high(),
                            batch.low(),       batch.largest(), args.output};
   const size_t bytes = kStages * kStageHalves<N, Split> * sizeof(half);
-  check(cudaFuncSetAttribute(joseph_products<N, Split>, cudaFuncAttributeMaxDynamicSharedMemorySize, int(bytes)),
-        "cudaFuncSetAttribute");
+  allow_shared(joseph_products<N, Split>, bytes);
   LAUNCH((joseph_products<N, Split>), dim3(unsigned(bin_tiles * view_tiles), unsigned(batch.groups())),
          dim3(32, kWarps), bytes, stream)
   (job);
@@ -338,13 +338,6 @@ bool windows_fit(const Geometry& g) {
       widest = std::max(widest, std::fabs(std::atan2(a.ux * b.uy - a.uy * b.ux, a.ux * b.ux + a.uy * b.uy)));
     }
   return (kBins * bin + reach * widest) * std::sqrt(2.0) / pixel + 4 <= kWindow;
-}
-
-bool has_tensor_cores() {
-  int device = 0, major = 0;
-  check(cudaGetDevice(&device), "cudaGetDevice");
-  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "cudaDeviceGetAttribute");
-  return major >= 8;
 }
 
 }  // namespace

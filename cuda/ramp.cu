@@ -17,7 +17,7 @@
 #include <algorithm>
 #include <complex>
 
-#include "cuda/check.cuh"
+#include "cuda/device.cuh"
 #include "cuda/dft.cuh"
 #include "cuda/operations.h"
 #include "native/runtime/prepared.h"
@@ -198,16 +198,12 @@ template <int F, bool Eight>
 void launch(cudaStream_t stream, const RampRows& rows) {
   const int threads = std::clamp(rows.length / 16, 1, kMostThreads), at_once = std::max(1, kThreadsWanted / threads);
   const size_t bytes = size_t(at_once) * size_t(padded(rows.length)) * sizeof(float2);
-  int device = 0, most = 0;
-  check(cudaGetDevice(&device), "cudaGetDevice");
-  check(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "cudaDeviceGetAttribute");
-  if (bytes > size_t(most))
+  const size_t most = most_shared_bytes();
+  if (bytes > most)
     throw Error(Code::unsupported,
                 "Expected rows that this card's shared memory holds; filter wider detectors on the device \"cpu\".",
                 {{"bins", double(rows.bins)}, {"needed", double(bytes)}, {"available", double(most)}});
-  if (bytes > 48 << 10)
-    check(cudaFuncSetAttribute(ramp_rows<F, Eight>, cudaFuncAttributeMaxDynamicSharedMemorySize, int(bytes)),
-          "cudaFuncSetAttribute");
+  allow_shared(ramp_rows<F, Eight>, bytes);
   const int64_t blocks = ((rows.rows + 1) / 2 + at_once - 1) / at_once;
   LAUNCH((ramp_rows<F, Eight>), unsigned(blocks), dim3(unsigned(threads), unsigned(at_once)), bytes, stream)(rows);
   check_launch("ramp_filter");
@@ -219,13 +215,8 @@ void ramp_filter(Stream stream, const FilterArgs& args) {
   if (args.slices == 0) return;
   const FilterPlan& plan = args.plan;
   const auto tables = prepared_table<RampTables>(args.prepared, [&] { return RampTables(plan); });
-  const auto uploaded = [&](StreamMemory<float>& memory, const std::vector<float>& values) {
-    if (!values.empty()) memory.upload(values.data(), values.size());
-    return values.empty() ? nullptr : memory.data();
-  };
-  StreamMemory<float> roots(stream, tables->roots.size()), response(stream, tables->response.size());
-  StreamMemory<float> rays(stream, std::max<size_t>(1, plan.ray_weights.size()));
-  StreamMemory<float> views(stream, plan.view_weights.size());
+  Uploaded<float> roots(stream, tables->roots), response(stream, tables->response);
+  Uploaded<float> rays(stream, plan.ray_weights), views(stream, plan.view_weights);
   const RampSteps steps = steps_of(plan.length);
   const RampRows rows = {args.slices * plan.views,
                          plan.views,
@@ -233,10 +224,10 @@ void ramp_filter(Stream stream, const FilterArgs& args) {
                          int(plan.length),
                          steps.sixteens,
                          plan.weights_per_view,
-                         reinterpret_cast<const float2*>(uploaded(roots, tables->roots)),
-                         uploaded(response, tables->response),
-                         uploaded(rays, plan.ray_weights),
-                         uploaded(views, plan.view_weights),
+                         reinterpret_cast<const float2*>(roots.data()),
+                         response.data(),
+                         plan.ray_weights.empty() ? nullptr : rays.data(),
+                         views.data(),
                          args.sinograms,
                          args.filtered};
   if (steps.eight) return launch<3, true>(stream, rows);

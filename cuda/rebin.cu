@@ -10,7 +10,7 @@
 
 #include <algorithm>
 
-#include "cuda/check.cuh"
+#include "cuda/device.cuh"
 #include "cuda/operations.h"
 
 namespace sino::cuda {
@@ -83,28 +83,16 @@ __global__ void __launch_bounds__(kThreads) rebin_rows(RebinRows r) {
 template <int V>
 void launch(cudaStream_t stream, const RebinRows& rows) {
   const size_t bytes = size_t(2 * V) * size_t(rows.bins + 2 * kMargin) * sizeof(float);
-  int device = 0, most = 0;
-  check(cudaGetDevice(&device), "cudaGetDevice");
-  check(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "cudaDeviceGetAttribute");
-  if (bytes > size_t(most))
+  const size_t most = most_shared_bytes();
+  if (bytes > most)
     throw Error(Code::unsupported,
                 "Expected views that this card's shared memory holds; rebin wider detectors on the device \"cpu\".",
                 {{"bins", double(rows.bins)}, {"needed", double(bytes)}, {"available", double(most)}});
-  if (bytes > 48 << 10)
-    check(cudaFuncSetAttribute(rebin_rows<V>, cudaFuncAttributeMaxDynamicSharedMemorySize, int(bytes)),
-          "cudaFuncSetAttribute");
+  allow_shared(rebin_rows<V>, bytes);
   const dim3 grid(unsigned((rows.parallel_views + V - 1) / V), unsigned(std::min<int64_t>(rows.slices, 65535)));
   LAUNCH(rebin_rows<V>, grid, kThreads, bytes, stream)(rows);
   check_launch("rebin");
 }
-
-template <typename T>
-struct Uploaded : StreamMemory<T> {
-  Uploaded(cudaStream_t stream, const std::vector<T>& values)
-      : StreamMemory<T>(stream, std::max<size_t>(1, values.size())) {
-    if (!values.empty()) this->upload(values.data(), values.size());
-  }
-};
 
 }  // namespace
 
