@@ -1,66 +1,31 @@
 #include "native/backend/backend.h"
 
-#include "native/backend/cuda_devices.h"
 #include "native/cpu/cpu.h"
 #include "native/cpu/kernels.h"
 
 namespace sino {
 
 namespace {
+
 constexpr Backend kCpu = {
-    "cpu",
-    cpu::joseph_project,
-    cpu::joseph_transpose,
-    cpu::fourier_project,
-    cpu::fourier_transpose,
-    cpu::backproject,
-    cpu::ramp_filter,
-    cpu::rebin,
-    cpu::rescale,
-    cpu::store,
-    cpu::combine,
-    cpu::threshold,
-    cpu::non_zero,
-    cpu::select,
-    cpu::statistics,
-    cpu::interpolate,
-    cpu::distance,
-    cpu::morphology,
-    cpu::label_components,
-    cpu::keep_components,
-    cpu::fill_holes,
-    cpu::component_sizes,
-    cpu::gaussian,
-    cpu::resample,
-    cpu::tissue_thresholds,
-    cpu::tissue_prior,
-    cpu::tissue_split,
-    cpu::metal_path,
-    cpu::polychromatic,
-    cpu::water_correction,
-    cpu::photon_noise,
-    cpu::normal_noise,
-    cpu::random_bits,
-    cpu::mean_intensity,
-    cpu::detector_response,
-    cpu::detected_photons,
-    cpu::lower_dose,
-    cpu::metrics_window,
-    cpu::metrics_differences,
-    cpu::metrics_decimate,
-    cpu::metrics_ssim,
-    cpu::sampling_step,
-    cpu::dual_domain_step,
+#define SINO_ENTRY(name, Args) {#name, cpu::name},
+    SINO_OPERATIONS(SINO_ENTRY)
+#undef SINO_ENTRY
 };
+
+constexpr size_t kMostDigits = 3;
+
 }  // namespace
 
-const Backend& backend_for(const std::string& device) {
-  if (device == "auto" || device == "cpu") return kCpu;
-  if (device.rfind("cuda:", 0) == 0)
-    throw Error(
-        Code::backend_unavailable,
-        "Device " + device + " was asked for, but this build has no CUDA kernels. Use device \"cpu\" or \"auto\".");
-  throw Error(Code::out_of_range, "Expected device \"auto\", \"cpu\" or \"cuda:N\" but received \"" + device + "\".");
+const Backend& cpu_backend() { return kCpu; }
+
+DeviceName device_named(const std::string& name) {
+  if (name == "auto") return {DeviceName::Kind::automatic};
+  if (name == "cpu") return {DeviceName::Kind::cpu};
+  const std::string number = name.rfind("cuda:", 0) == 0 ? name.substr(5) : "";
+  if (!number.empty() && number.size() <= kMostDigits && number.find_first_not_of("0123456789") == std::string::npos)
+    return {DeviceName::Kind::cuda, std::stoi(number)};
+  throw Error(Code::out_of_range, "Expected device \"auto\", \"cpu\" or \"cuda:N\" but received \"" + name + "\".");
 }
 
 std::vector<DeviceInfo> list_devices() {

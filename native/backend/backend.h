@@ -1,85 +1,85 @@
-// The operation table: what a device can do, one function per operation. The registry hands out the CPU's
-// table now and CUDA's where a usable device is found; native/recon is written against the table, once for
-// every backend.
+// The operation table: what a device can do, one entry per operation. The registry hands out the processor's table, and CUDA's with a
+// device to use it on; native/recon is written against the table, once for every backend.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "native/ops/backproject.h"
-#include "native/ops/components.h"
-#include "native/ops/detector.h"
-#include "native/ops/distance.h"
-#include "native/ops/dose.h"
-#include "native/ops/fourier.h"
-#include "native/ops/gaussian.h"
-#include "native/ops/interpolate.h"
-#include "native/ops/joseph.h"
-#include "native/ops/metal_path.h"
-#include "native/ops/metrics.h"
-#include "native/ops/morphology.h"
-#include "native/ops/noise.h"
-#include "native/ops/pixels.h"
-#include "native/ops/polychromatic.h"
-#include "native/ops/ramp.h"
-#include "native/ops/rebin.h"
-#include "native/ops/resample.h"
-#include "native/ops/rescale.h"
-#include "native/ops/sampling_step.h"
-#include "native/ops/tissue.h"
-#include "native/ops/tissue_split.h"
-#include "native/runtime/context.h"
+#include "native/backend/arrays.h"
+#include "native/backend/operation.h"
+#include "native/runtime/device.h"
 
 namespace sino {
 
+#define SINO_OPERATIONS(X)                   \
+  X(joseph_project, JosephArgs)              \
+  X(joseph_transpose, JosephArgs)            \
+  X(fourier_project, FourierArgs)            \
+  X(fourier_transpose, FourierArgs)          \
+  X(backproject, BackprojectArgs)            \
+  X(ramp_filter, FilterArgs)                 \
+  X(rebin, RebinArgs)                        \
+  X(rescale, RescaleArgs)                    \
+  X(store, StoreArgs)                        \
+  X(combine, CombineArgs)                    \
+  X(threshold, ThresholdArgs)                \
+  X(non_zero, NonZeroArgs)                   \
+  X(select, SelectArgs)                      \
+  X(statistics, StatisticsArgs)              \
+  X(interpolate, InterpolateArgs)            \
+  X(distance, DistanceArgs)                  \
+  X(morphology, MorphologyArgs)              \
+  X(label_components, ComponentsArgs)        \
+  X(keep_components, ComponentsArgs)         \
+  X(fill_holes, ComponentsArgs)              \
+  X(component_sizes, ComponentSizesArgs)     \
+  X(gaussian, GaussianArgs)                  \
+  X(resample, ResampleArgs)                  \
+  X(tissue_thresholds, TissueThresholdsArgs) \
+  X(tissue_prior, TissuePriorArgs)           \
+  X(tissue_split, TissueSplitArgs)           \
+  X(metal_path, MetalPathArgs)               \
+  X(polychromatic, PolychromaticArgs)        \
+  X(water_correction, WaterCorrectionArgs)   \
+  X(photon_noise, PhotonNoiseArgs)           \
+  X(normal_noise, RandomArgs)                \
+  X(random_bits, RandomArgs)                 \
+  X(mean_intensity, MeanIntensityArgs)       \
+  X(detector_response, DetectorArgs)         \
+  X(detected_photons, DoseArgs)              \
+  X(lower_dose, DoseArgs)                    \
+  X(metrics_window, WindowArgs)              \
+  X(metrics_differences, DifferenceArgs)     \
+  X(metrics_decimate, DecimateArgs)          \
+  X(metrics_ssim, SsimArgs)                  \
+  X(sampling_step, SamplingStepArgs)         \
+  X(dual_domain_step, DualDomainStepArgs)
+
 struct Backend {
-  const char* name;
-  void (*joseph_project)(const Context&, const JosephArgs&);
-  void (*joseph_transpose)(const Context&, const JosephArgs&);
-  void (*fourier_project)(const Context&, const FourierArgs&);
-  void (*fourier_transpose)(const Context&, const FourierArgs&);
-  void (*backproject)(const Context&, const BackprojectArgs&);
-  void (*ramp_filter)(const Context&, const FilterArgs&);
-  void (*rebin)(const Context&, const RebinArgs&);
-  void (*rescale)(const Context&, const RescaleArgs&);
-  void (*store)(const Context&, const StoreArgs&);
-  void (*combine)(const Context&, const CombineArgs&);
-  void (*threshold)(const Context&, const ThresholdArgs&);
-  void (*non_zero)(const Context&, const NonZeroArgs&);
-  void (*select)(const Context&, const SelectArgs&);
-  void (*statistics)(const Context&, const StatisticsArgs&);
-  void (*interpolate)(const Context&, const InterpolateArgs&);
-  void (*distance)(const Context&, const DistanceArgs&);
-  void (*morphology)(const Context&, const MorphologyArgs&);
-  void (*label_components)(const Context&, const ComponentsArgs&);
-  void (*keep_components)(const Context&, const ComponentsArgs&);
-  void (*fill_holes)(const Context&, const ComponentsArgs&);
-  void (*component_sizes)(const Context&, const ComponentSizesArgs&);
-  void (*gaussian)(const Context&, const GaussianArgs&);
-  void (*resample)(const Context&, const ResampleArgs&);
-  void (*tissue_thresholds)(const Context&, const TissueThresholdsArgs&);
-  void (*tissue_prior)(const Context&, const TissuePriorArgs&);
-  void (*tissue_split)(const Context&, const TissueSplitArgs&);
-  void (*metal_path)(const Context&, const MetalPathArgs&);
-  void (*polychromatic)(const Context&, const PolychromaticArgs&);
-  void (*water_correction)(const Context&, const WaterCorrectionArgs&);
-  void (*photon_noise)(const Context&, const PhotonNoiseArgs&);
-  void (*normal_noise)(const Context&, const RandomArgs&);
-  void (*random_bits)(const Context&, const RandomArgs&);
-  void (*mean_intensity)(const Context&, const MeanIntensityArgs&);
-  void (*detector_response)(const Context&, const DetectorArgs&);
-  void (*detected_photons)(const Context&, const DoseArgs&);
-  void (*lower_dose)(const Context&, const DoseArgs&);
-  void (*metrics_window)(const Context&, const WindowArgs&);
-  void (*metrics_differences)(const Context&, const DifferenceArgs&);
-  void (*metrics_decimate)(const Context&, const DecimateArgs&);
-  void (*metrics_ssim)(const Context&, const SsimArgs&);
-  void (*sampling_step)(const Context&, const SamplingStepArgs&);
-  void (*dual_domain_step)(const Context&, const DualDomainStepArgs&);
+#define SINO_ENTRY(name, Args) Operation<Args> name;
+  SINO_OPERATIONS(SINO_ENTRY)
+#undef SINO_ENTRY
 };
 
-// device is "auto", "cpu" or "cuda:N". A named device that is not there is an error; only "auto" chooses.
-const Backend& backend_for(const std::string& device);
+const Backend& cpu_backend();
+const Backend& cuda_backend();  // without kernels where the build has no CUDA
+
+// Where a call is to run. "auto" is CUDA's first device where there is one that can do it and the work is worth the way, else the
+// processor; a named device is that device or an error.
+struct DeviceName {
+  enum class Kind { automatic, cpu, cuda } kind;
+  int index = 0;
+};
+DeviceName device_named(const std::string& name);  // "auto", "cpu", "cuda:N"; else out_of_range
+
+// From so many steps of the processor's on (a step: one sample of one ray or one pixel of one view, 0.5 to 2 ns of one core) "auto"
+// takes a device: a second of one core, beside which copies and the first call's start are small.
+constexpr double kStepsWorthADevice = 1e9;
+
+// A CUDA device by number, whether it is there or not: it says so when it is opened.
+std::unique_ptr<Device> make_cuda_device(int index);
+bool built_with_cuda();
 
 struct DeviceInfo {
   std::string name;         // "cpu", "cuda:0"
@@ -88,5 +88,6 @@ struct DeviceInfo {
   std::string reason;  // why not usable
 };
 std::vector<DeviceInfo> list_devices();
+std::vector<DeviceInfo> cuda_devices();
 
 }  // namespace sino

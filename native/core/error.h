@@ -19,6 +19,7 @@ enum class Code {
   disposed,
   unsupported,
   backend_unavailable,
+  device_lost,
   out_of_memory,
   buffer_in_use,
   internal,
@@ -43,6 +44,8 @@ inline const char* code_name(Code code) {
       return "ERR_SINO_UNSUPPORTED";
     case Code::backend_unavailable:
       return "ERR_SINO_BACKEND_UNAVAILABLE";
+    case Code::device_lost:
+      return "ERR_SINO_DEVICE_LOST";
     case Code::out_of_memory:
       return "ERR_SINO_OUT_OF_MEMORY";
     case Code::buffer_in_use:
@@ -58,8 +61,14 @@ inline const char* code_name(Code code) {
 struct Error : std::runtime_error {
   Error(Code code, const std::string& sentence, std::vector<std::pair<std::string, double>> details = {})
       : std::runtime_error(sentence), code(code), details(std::move(details)) {}
+  Error on(const std::string& name) const {
+    Error named = *this;
+    named.device = name;
+    return named;
+  }
   Code code;
   std::vector<std::pair<std::string, double>> details;
+  std::string device;  // where one is to blame
 };
 
 inline void require(bool condition, Code code, const char* sentence) {

@@ -127,9 +127,10 @@ Geometry Arguments::geometry(const char* name) {
 Napi::Error to_js(Napi::Env env, const Error& error) {
   Napi::Error js = Napi::Error::New(env, error.what());
   js.Set("code", Napi::String::New(env, code_name(error.code)));
-  if (!error.details.empty()) {
+  if (!error.details.empty() || !error.device.empty()) {
     Napi::Object details = Napi::Object::New(env);
     for (const auto& [name, value] : error.details) details.Set(name, Napi::Number::New(env, value));
+    if (!error.device.empty()) details.Set("device", Napi::String::New(env, error.device));
     js.Set("details", details);
   }
   return js;

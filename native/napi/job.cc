@@ -14,6 +14,20 @@ int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
+// Null: the processor. A named device that is not there is one that will say so.
+Device* device_for(Runtime& runtime, const DeviceName& name, const Work& work) {
+  if (name.kind == DeviceName::Kind::cpu) return nullptr;
+  if (name.kind == DeviceName::Kind::cuda) {
+    require(bool(work.possible), Code::unsupported,
+            "This operation runs on the processor alone. Use device \"cpu\" or \"auto\".");
+    return &runtime.device(name.index, make_cuda_device);
+  }
+  const bool worth =
+      work.possible && work.steps >= kStepsWorthADevice && built_with_cuda() && work.possible(cuda_backend());
+  if (!worth) return nullptr;
+  Device& device = runtime.device(0, make_cuda_device);
+  return device.is_known_unusable() ? nullptr : &device;
+}
 }  // namespace
 
 struct Jobs::Job {
@@ -22,6 +36,8 @@ struct Jobs::Job {
   std::atomic<State> state{State::queued};
   JobControl control;
   Work work;
+  Device* device = nullptr;  // null: the processor
+  bool automatic = false;    // the processor, too, where the device cannot
   std::optional<Error> error;
   Numbers result;
   std::vector<Borrow> borrows;
@@ -84,7 +100,7 @@ void Jobs::shut_down() {
     job->control.cancelled = true;
     if (!job->take()) continue;
     runtime_->borrows.give_back(job->borrows);
-    job->work = nullptr;
+    job->work = {};
     shared_->running--;
   }
   shared_->idle.wait(lock, [&] { return shared_->running == 0; });  // cancelled jobs stop within 50 ms
@@ -108,7 +124,11 @@ Napi::Value Jobs::start(const Napi::CallbackInfo& info) {
   try {
     Arguments arguments(info[1].As<Napi::Object>(), runtime_->memory, &plans_);
     int64_t total = 0;
+    const DeviceName device =
+        arguments.has("device") ? device_named(arguments.text("device")) : DeviceName{DeviceName::Kind::cpu};
     job->work = reader->second(arguments, &total);
+    job->automatic = device.kind == DeviceName::Kind::automatic;
+    job->device = device_for(*runtime_, device, job->work);
     job->control.total = total;
     runtime_->borrows.take(arguments.borrows);
     job->borrows = std::move(arguments.borrows);
@@ -143,26 +163,68 @@ Napi::Value Jobs::start(const Napi::CallbackInfo& info) {
     std::lock_guard lock(shared_->mutex);
     shared_->running++;
   }
-  // A Job holds references to JavaScript objects, which only the JavaScript thread may drop: so the pool's hold on it is moved to
-  // `finished`, never let go of here.
-  runtime_->pool.submit([job, runtime = runtime_.get()]() mutable {
-    if (!job->take()) return;  // cancelled while it waited
-    try {
-      const Context context{runtime->pool, runtime->memory, job->control};
-      context.check();
-      job->result = job->work(context);
-    } catch (const Error& error) {
-      job->error = error;
-    } catch (const std::bad_alloc&) {
-      job->error = Error(Code::out_of_memory, "The operating system refused working memory.");
-    } catch (const std::exception& error) {
-      job->error = Error(Code::internal, std::string("Unexpected failure in native code: ") + error.what());
-    }
-    job->work = nullptr;
-    runtime->borrows.give_back(job->borrows);
-    finish(std::move(job));
-  });
+  submit(std::move(job), *runtime_);
   return handle;
+}
+
+// A Job holds references to JavaScript objects, which only the JavaScript thread may drop: so every hold on it is moved on, at last to
+// `finished`, never let go of here.
+void Jobs::submit(std::shared_ptr<Job> job, Runtime& runtime) {
+  Device* const device = job->device;
+  const auto queue = [&](auto work) { device ? device->submit(std::move(work)) : runtime.pool.submit(std::move(work)); };
+  queue([job = std::move(job), &runtime, device]() mutable {
+    // "auto" looks for its device here, beside the event loop; where there is none, the pool has the job
+    if (device && job->automatic && !device->is_usable()) {
+      job->device = nullptr;
+      return submit(std::move(job), runtime);
+    }
+    run(std::move(job), runtime, device);
+  });
+}
+
+void Jobs::run(std::shared_ptr<Job> job, Runtime& runtime, Device* device) {
+  if (!job->take()) return;  // cancelled while it waited
+  Context context{runtime.pool, runtime.memory, job->control};
+  const auto on_device = [&] {
+    context.device = device;
+    try {
+      device->open();
+      job->result = job->work.run(context, cuda_backend());
+    } catch (const Error& error) {
+      if (error.code == Code::device_lost) device->lose(error.what());
+      device->tidy();
+      throw;
+    }
+    device->tidy();
+  };
+  const auto on_processor = [&] {
+    context.device = nullptr;
+    job->result = job->work.run(context, cpu_backend());
+  };
+  try {
+    context.check();
+    if (!device)
+      on_processor();
+    else if (!job->automatic)
+      on_device();
+    else
+      try {
+        on_device();
+      } catch (const Error& error) {
+        // results that are there already may have replaced what they were made from
+        if (error.code == Code::cancelled || error.code == Code::out_of_range || job->control.written) throw;
+        on_processor();
+      }
+  } catch (const Error& error) {
+    job->error = error;
+  } catch (const std::bad_alloc&) {
+    job->error = Error(Code::out_of_memory, "The operating system refused working memory.");
+  } catch (const std::exception& error) {
+    job->error = Error(Code::internal, std::string("Unexpected failure in native code: ") + error.what());
+  }
+  job->work = {};
+  runtime.borrows.give_back(job->borrows);
+  finish(std::move(job));
 }
 
 void Jobs::finish(std::shared_ptr<Job> job) {
@@ -181,7 +243,7 @@ void Jobs::cancel(uint64_t id) {
   job->control.cancelled = true;
   if (!job->take()) return;
   job->error = Error(Code::cancelled, "The job was cancelled.");
-  job->work = nullptr;
+  job->work = {};
   runtime_->borrows.give_back(job->borrows);
   finish(job);
 }
@@ -213,8 +275,12 @@ void reject(napi_env env, napi_deferred deferred, const Error& error) {
       napi_create_string_utf8(env, error.what(), NAPI_AUTO_LENGTH, &message) != napi_ok ||
       napi_create_error(env, code, message, &js) != napi_ok)
     return;
-  if (!error.details.empty() && napi_create_object(env, &details) == napi_ok) {
+  if ((!error.details.empty() || !error.device.empty()) && napi_create_object(env, &details) == napi_ok) {
     for (const auto& [name, value] : error.details) set_number(env, details, name, value);
+    napi_value device;
+    if (!error.device.empty() &&
+        napi_create_string_utf8(env, error.device.c_str(), NAPI_AUTO_LENGTH, &device) == napi_ok)
+      napi_set_named_property(env, details, "device", device);
     napi_set_named_property(env, js, "details", details);
   }
   napi_reject_deferred(env, deferred, js);

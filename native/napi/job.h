@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "native/backend/backend.h"
 #include "native/napi/arguments.h"
 #include "native/napi/plans.h"
 #include "native/runtime/context.h"
@@ -21,7 +22,26 @@
 namespace sino {
 
 using Numbers = std::vector<std::pair<std::string, double>>;
-using Work = std::function<Numbers(const Context&)>;
+struct Work {
+  std::function<Numbers(const Context&, const Backend&)> run;
+  // What it takes of a device; nothing: it is the processor's work alone.
+  std::function<bool(const Backend&)> possible = nullptr;
+  double steps = 0;  // of the processor (kStepsWorthADevice)
+};
+template <typename... Operations>
+std::function<bool(const Backend&)> needs(Operations... operations) {
+  return [=](const Backend& backend) { return (bool(backend.*operations) && ...); };
+}
+// A call of one operation on arrays of the caller. It moves memory once: "auto" leaves it to the processor.
+template <typename Args>
+Work one(Operation<Args> Backend::* operation, const Args& args) {
+  return {[=](const Context& context, const Backend& backend) -> Numbers {
+            (backend.*operation).run(context, args);
+            return {};
+          },
+          needs(operation)};
+}
+
 // `total` receives the amount of work, in the units that the operation advances by.
 using Reader = Work (*)(Arguments& arguments, int64_t* total);
 
@@ -49,6 +69,8 @@ class Jobs {
  private:
   struct Job;
   struct Shared;  // what pool threads may touch; outlives the environment until the last job has gone
+  static void submit(std::shared_ptr<Job> job, Runtime& runtime);
+  static void run(std::shared_ptr<Job> job, Runtime& runtime, Device* device);
   static void finish(std::shared_ptr<Job> job);
   static void on_wake(Napi::Env env, Napi::Function, Jobs* jobs, void*);
   void settle(Napi::Env env);

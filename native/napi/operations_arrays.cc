@@ -50,7 +50,7 @@ Work pack(Arguments& a, int64_t*) {
   napi_typedarray_type type;
   const void* data = a.any_input("input", length, &type);
   float* out = a.output<float>("output", from.count);
-  return [=](const Context& context) -> Numbers {
+  return {[=](const Context& context, const Backend&) -> Numbers {
     if (from.count == 0) return {};
     switch (type) {
       case napi_int8_array:
@@ -82,7 +82,7 @@ Work pack(Arguments& a, int64_t*) {
         throw Error(Code::arg_type, "Expected integers of up to 32 bits or floats; 64-bit integers are not taken.");
     }
     return {};
-  };
+  }};
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 #include <cmath>
 #include <set>
 
-#include "native/backend/backend.h"
 #include "native/napi/job.h"
 
 namespace sino {
@@ -60,7 +59,6 @@ class StepArrays {
 };
 
 Work sampling_step(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   SamplingStepArgs args{};
   args.count = *total = a.integer("count", 0, kMost);
   const auto [source, first] = noise_of(a);
@@ -94,16 +92,16 @@ Work sampling_step(Arguments& a, int64_t* total) {
     args.noisy = args.noisy || row.noise != 0;
   }
   if (arrays.has("clean")) args.clean = arrays.result("clean");
-  return [=, &backend](const Context& context) mutable -> Numbers {
-    int64_t non_finite = 0;
-    args.non_finite = &non_finite;
-    backend.sampling_step(context, args);
-    return {{"nonFinite", double(non_finite)}};
-  };
+  return {[=](const Context& context, const Backend& backend) mutable -> Numbers {
+            int64_t non_finite = 0;
+            args.non_finite = &non_finite;
+            backend.sampling_step.run(context, args);
+            return {{"nonFinite", double(non_finite)}};
+          },
+          needs(&Backend::sampling_step)};
 }
 
 Work dual_domain_step(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   DualDomainStepArgs args{};
   args.count = *total = a.integer("count", 0, kMost);
   const auto [source, first] = noise_of(a);
@@ -118,12 +116,13 @@ Work dual_domain_step(Arguments& a, int64_t* total) {
   args.keep = coefficient(a.number("keep"));
   args.signal = coefficient(a.number("signal")), args.noise = coefficient(a.number("noise"));
   args.output = arrays.result("result");
-  return [=, &backend](const Context& context) mutable -> Numbers {
-    int64_t non_finite = 0;
-    args.non_finite = &non_finite;
-    backend.dual_domain_step(context, args);
-    return {{"nonFinite", double(non_finite)}};
-  };
+  return {[=](const Context& context, const Backend& backend) mutable -> Numbers {
+            int64_t non_finite = 0;
+            args.non_finite = &non_finite;
+            backend.dual_domain_step.run(context, args);
+            return {{"nonFinite", double(non_finite)}};
+          },
+          needs(&Backend::dual_domain_step)};
 }
 
 }  // namespace

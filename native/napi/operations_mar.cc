@@ -1,8 +1,6 @@
 // Metal artefact reduction, as JavaScript calls it.
-#include "native/backend/backend.h"
 #include "native/napi/job.h"
 #include "native/napi/options.h"
-#include "native/recon/checks.h"
 #include "native/recon/mar.h"
 
 namespace sino {
@@ -24,21 +22,29 @@ MarOptions mar_options(Arguments& a) {
   return options;
 }
 
+std::function<bool(const Backend&)> mar_needs() {
+  return needs(&Backend::select, &Backend::joseph_project, &Backend::non_zero, &Backend::combine, &Backend::interpolate,
+               &Backend::gaussian, &Backend::tissue_thresholds, &Backend::tissue_prior, &Backend::ramp_filter,
+               &Backend::backproject);
+}
+
 Work trace_of_mask(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   auto geometry = std::make_shared<Geometry>(a.geometry("geometry"));
   const int64_t slices = slices_of(a);
   const uint8_t* masks = a.input<uint8_t>("masks", checked_product(slices, geometry->grid.pixels()));
   uint8_t* trace = a.output<uint8_t>("trace", checked_product(slices, geometry->rays()));
   *total = slices * geometry->views();
-  return [=, &backend](const Context& context) -> Numbers {
-    metal_trace(context, backend, *geometry, slices, masks, trace);
-    return {};
-  };
+  return {[=](const Context& job, const Backend& backend) -> Numbers {
+            in_slabs(job, MetalTraceArrays{*geometry, slices, masks, trace},
+                     [&](const Context& context, const MetalTraceArrays& t) {
+                       metal_trace(context, backend, t.geometry, t.slices, t.masks, t.trace);
+                     });
+            return {};
+          },
+          needs(&Backend::select, &Backend::joseph_project, &Backend::non_zero), steps_of(*geometry, *total)};
 }
 
 Work correct_sinograms(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   auto geometry = std::make_shared<Geometry>(a.geometry("geometry"));
   const MarOptions options = mar_options(a);
   const FbpOptions fbp = fbp_options(a);
@@ -51,18 +57,21 @@ Work correct_sinograms(Arguments& a, int64_t* total) {
   float* corrected = a.output<float>("corrected", rays);
   float* images = a.output<float>("images", pixels);
   *total = mar_sinogram_work(options, slices, geometry->views());
-  return [=, &backend](const Context& context) -> Numbers {
-    require_finite(context, sinograms, rays, "sinograms");
-    int64_t full_views = 0;
-    reduce_metal_in_sinograms(context, backend,
-                              {*geometry, fbp_plan(*geometry, fbp), options, slices, sinograms, trace, masks, corrected,
-                               images, &full_views});
-    return {{"fullViews", double(full_views)}};
-  };
+  return {[=](const Context& job, const Backend& backend) -> Numbers {
+            const FbpPlan plan = fbp_plan(*geometry, fbp);
+            int64_t full_views = 0;
+            in_slabs(job,
+                     MarSinogramArgs{*geometry, plan, options, slices, sinograms, trace, masks, corrected, images,
+                                     &full_views},
+                     [&](const Context& context, const MarSinogramArgs& args) {
+                       reduce_metal_in_sinograms(context, backend, args);
+                     });
+            return {{"fullViews", double(full_views)}};
+          },
+          mar_needs(), steps_of(*geometry, *total)};
 }
 
 Work correct_images(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   auto geometry = std::make_shared<Geometry>(a.geometry("geometry"));
   const MarOptions options = mar_options(a);
   const int64_t slices = slices_of(a);
@@ -72,12 +81,15 @@ Work correct_images(Arguments& a, int64_t* total) {
   const uint8_t* metal = a.input<uint8_t>("metal", pixels);
   float* corrected = a.output<float>("corrected", pixels);
   *total = mar_image_work(options, slices, geometry->views());
-  return [=, &backend](const Context& context) -> Numbers {
-    require_finite(context, images, pixels, "images");
-    reduce_metal_in_images(context, backend,
-                           {*geometry, fbp_plan(*geometry, {}), options, slices, images, support, metal, corrected});
-    return {};
-  };
+  return {[=](const Context& job, const Backend& backend) -> Numbers {
+            const FbpPlan plan = fbp_plan(*geometry, {});
+            in_slabs(job, MarImageArgs{*geometry, plan, options, slices, images, support, metal, corrected},
+                     [&](const Context& context, const MarImageArgs& args) {
+                       reduce_metal_in_images(context, backend, args);
+                     });
+            return {};
+          },
+          mar_needs(), steps_of(*geometry, *total)};
 }
 
 // How many pixels of every slice a mask sets.
@@ -85,7 +97,7 @@ Work count_set(Arguments& a, int64_t*) {
   const int64_t slices = slices_of(a), pixels = a.integer("pixels", 0, int64_t(1) << 40);
   const uint8_t* masks = a.input<uint8_t>("masks", checked_product(slices, pixels));
   double* counts = a.output<double>("counts", slices);
-  return [=](const Context& context) -> Numbers {
+  return {[=](const Context& context, const Backend&) -> Numbers {
     context.parallel_for(slices, 1, [&](int64_t begin, int64_t end) {
       for (int64_t s = begin; s < end; s++) {
         int64_t count = 0;
@@ -94,7 +106,7 @@ Work count_set(Arguments& a, int64_t*) {
       }
     });
     return {};
-  };
+  }};
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "native/backend/backend.h"
 #include "native/napi/job.h"
 
 namespace sino {
@@ -19,7 +18,6 @@ RandomSource random_source(Arguments& a) {
 }
 
 Work tissue_split(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   TissueSplitArgs args{};
   args.count = count_of(a, "count");
   args.scale = static_cast<float>(a.number("scale"));
@@ -32,14 +30,10 @@ Work tissue_split(Arguments& a, int64_t* total) {
   args.water = a.output<float>("water", args.count);
   args.bone = a.output<float>("bone", args.count);
   *total = args.count;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.tissue_split(context, args);
-    return {};
-  };
+  return one(&Backend::tissue_split, args);
 }
 
 Work metal_path(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   MetalPathArgs args{};
   args.lines = count_of(a, "lines");
   args.bins = a.integer("bins", 1, 1 << 16);
@@ -52,10 +46,7 @@ Work metal_path(Arguments& a, int64_t* total) {
   args.paths = a.output<float>("paths", count);
   args.trace = a.output<uint8_t>("trace", count);
   *total = args.lines;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.metal_path(context, args);
-    return {};
-  };
+  return one(&Backend::metal_path, args);
 }
 
 // Copies of the tables, in the form that kernels take, alive as long as the job.
@@ -91,7 +82,6 @@ std::shared_ptr<EnergyTables> energy_tables(Arguments& a, int materials) {
 }
 
 Work polychromatic(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   PolychromaticArgs args{};
   args.rays = count_of(a, "rays");
   args.materials = static_cast<int>(a.integer("materials", 1, kMaxMaterials));
@@ -106,15 +96,15 @@ Work polychromatic(Arguments& a, int64_t* total) {
   args.least_most = tables->least_most.data();
   args.output = a.output<float>("output", args.rays);
   *total = args.rays;
-  return [=, &backend](const Context& context) -> Numbers {
-    (void)tables;  // kept alive: args points into it
-    backend.polychromatic(context, args);
-    return {};
-  };
+  return {[=](const Context& context, const Backend& backend) -> Numbers {
+            (void)tables;  // kept alive: args points into it
+            backend.polychromatic.run(context, args);
+            return {};
+          },
+          needs(&Backend::polychromatic)};
 }
 
 Work water_correction(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   WaterCorrectionArgs args{};
   args.count = count_of(a, "count");
   const std::vector<double> coefficients = a.numbers("coefficients");
@@ -125,14 +115,10 @@ Work water_correction(Arguments& a, int64_t* total) {
   args.input = a.input<float>("input", args.count);
   args.output = a.output<float>("output", args.count);
   *total = args.count;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.water_correction(context, args);
-    return {};
-  };
+  return one(&Backend::water_correction, args);
 }
 
 Work photon_noise(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   PhotonNoiseArgs args{};
   args.source = random_source(a);
   args.first = a.integer("first", 0, int64_t(1) << 52);
@@ -145,10 +131,7 @@ Work photon_noise(Arguments& a, int64_t* total) {
   args.line_integrals = a.input<float>("input", args.count);
   args.noisy = a.output<float>("output", args.count);
   *total = args.count;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.photon_noise(context, args);
-    return {};
-  };
+  return one(&Backend::photon_noise, args);
 }
 
 RandomArgs random_args(Arguments& a) {
@@ -158,29 +141,20 @@ RandomArgs random_args(Arguments& a) {
 }
 
 Work normal_noise(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   RandomArgs args = random_args(a);
   args.output = a.output<float>("output", args.count);
   *total = args.count;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.normal_noise(context, args);
-    return {};
-  };
+  return one(&Backend::normal_noise, args);
 }
 
 Work random_bits(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   RandomArgs args = random_args(a);
   args.output = a.output<int32_t>("output", args.count);
   *total = args.count;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.random_bits(context, args);
-    return {};
-  };
+  return one(&Backend::random_bits, args);
 }
 
 Work mean_intensity(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   MeanIntensityArgs args{};
   args.lines = count_of(a, "lines");
   args.bins = a.integer("bins", 1, 1 << 16);
@@ -191,14 +165,10 @@ Work mean_intensity(Arguments& a, int64_t* total) {
     args.line_integrals[i] = a.input<float>(("input" + std::to_string(i)).c_str(), all);
   args.output = a.output<float>("output", count);
   *total = args.lines;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.mean_intensity(context, args);
-    return {};
-  };
+  return one(&Backend::mean_intensity, args);
 }
 
 Work detector_response(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   DetectorArgs args{};
   args.lines = count_of(a, "lines");
   args.bins = a.integer("bins", 1, 1 << 16);
@@ -217,11 +187,12 @@ Work detector_response(Arguments& a, int64_t* total) {
   args.line_integrals = a.input<float>("input", count);
   args.output = a.output<float>("output", count);
   *total = args.lines;
-  return [=, &backend](const Context& context) -> Numbers {
-    (void)kernel;  // kept alive: args points into it
-    backend.detector_response(context, args);
-    return {};
-  };
+  return {[=](const Context& context, const Backend& backend) -> Numbers {
+            (void)kernel;  // kept alive: args points into it
+            backend.detector_response.run(context, args);
+            return {};
+          },
+          needs(&Backend::detector_response)};
 }
 
 DoseArgs dose_args(Arguments& a) {
@@ -243,29 +214,21 @@ DoseArgs dose_args(Arguments& a) {
 }
 
 Work detected_photons(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   DoseArgs args = dose_args(a);
   args.scatter = a.number("scatter");
   require(args.scatter >= 0 && args.scatter <= 1e15, Code::out_of_range,
           "Expected 0 to 1e15 scattered photons per ray.");
   *total = args.count;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.detected_photons(context, args);
-    return {};
-  };
+  return one(&Backend::detected_photons, args);
 }
 
 Work lower_dose(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   DoseArgs args = dose_args(a);
   args.fraction = a.number("fraction");
   require(args.fraction > 0 && args.fraction <= 1, Code::out_of_range,
           "Expected a fraction of the dose above 0, at most 1.");
   *total = args.count;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.lower_dose(context, args);
-    return {};
-  };
+  return one(&Backend::lower_dose, args);
 }
 
 struct Mask {
@@ -284,7 +247,6 @@ Mask mask_of(Arguments& a, int64_t slices, int64_t pixels) {
 }
 
 Work metrics_window(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   WindowArgs args{};
   args.slices = count_of(a, "slices");
   args.pixels = count_of(a, "pixels");
@@ -299,14 +261,10 @@ Work metrics_window(Arguments& a, int64_t* total) {
   args.input = a.input<float>("input", count);
   args.output = a.output<float>("output", count);
   *total = count;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.metrics_window(context, args);
-    return {};
-  };
+  return one(&Backend::metrics_window, args);
 }
 
 Work metrics_differences(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   DifferenceArgs args{};
   args.slices = count_of(a, "slices");
   args.rows = a.integer("rows", 1, 1 << 24);
@@ -319,14 +277,10 @@ Work metrics_differences(Arguments& a, int64_t* total) {
   args.b = a.input<float>("b", count);
   args.sums = a.output<double>("sums", checked_product(args.slices, kDifferenceSums));
   *total = args.slices * args.rows;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.metrics_differences(context, args);
-    return {};
-  };
+  return one(&Backend::metrics_differences, args);
 }
 
 Work metrics_decimate(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   DecimateArgs args{};
   args.slices = count_of(a, "slices");
   args.rows = a.integer("rows", 1, 1 << 24);
@@ -336,14 +290,10 @@ Work metrics_decimate(Arguments& a, int64_t* total) {
   args.input = a.input<float>("input", checked_product(args.slices, checked_product(args.rows, args.columns)));
   args.output = a.output<float>("output", checked_product(args.slices, checked_product(rows, columns)));
   *total = args.slices * rows;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.metrics_decimate(context, args);
-    return {};
-  };
+  return one(&Backend::metrics_decimate, args);
 }
 
 Work metrics_ssim(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   SsimArgs args{};
   args.slices = count_of(a, "slices");
   args.rows = a.integer("rows", kSsimTaps, 1 << 24);
@@ -355,10 +305,7 @@ Work metrics_ssim(Arguments& a, int64_t* total) {
   args.b = a.input<float>("b", count);
   args.values = a.output<double>("values", args.slices);
   *total = args.slices * (args.rows - kSsimTaps + 1);
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.metrics_ssim(context, args);
-    return {};
-  };
+  return one(&Backend::metrics_ssim, args);
 }
 
 }  // namespace

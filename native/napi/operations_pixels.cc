@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <initializer_list>
 
-#include "native/backend/backend.h"
 #include "native/napi/job.h"
 
 namespace sino {
@@ -52,7 +51,6 @@ std::shared_ptr<Scaling> scaling_of(Arguments& a, int64_t slices, bool invertibl
 }
 
 Work rescale(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   const int64_t slices = count_of(a, "slices"), pixels = count_of(a, "pixels"), count = checked_product(slices, pixels);
   napi_typedarray_type found;
   const void* stored = a.any_input("stored", count, &found);
@@ -61,15 +59,15 @@ Work rescale(Arguments& a, int64_t* total) {
   auto scaling = scaling_of(a, slices, false);
   float* values = a.output<float>("values", count);
   *total = count;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.rescale(context,
-                    {stored, type, bits, slices, pixels, scaling->slopes.data(), scaling->intercepts.data(), values});
-    return {};
-  };
+  return {[=](const Context& context, const Backend& backend) -> Numbers {
+            backend.rescale.run(context, {stored, type, bits, slices, pixels, scaling->slopes.data(),
+                                          scaling->intercepts.data(), values});
+            return {};
+          },
+          needs(&Backend::rescale)};
 }
 
 Work store(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   const int64_t slices = count_of(a, "slices"), pixels = count_of(a, "pixels"), count = checked_product(slices, pixels);
   const float* values = a.input<float>("values", count);
   const int bits = static_cast<int>(a.integer("bits", 1, 16));
@@ -79,51 +77,39 @@ Work store(Arguments& a, int64_t* total) {
   require(found == napi_int16_array || found == napi_uint16_array, Code::arg_type,
           "Expected an Int16Array or a Uint16Array for stored.");
   *total = count;
-  return [=, &backend](const Context& context) -> Numbers {
-    int64_t clipped = 0;
-    backend.store(context, {values, found == napi_int16_array, bits, slices, pixels, scaling->slopes.data(),
-                            scaling->intercepts.data(), stored, &clipped});
-    return {{"clipped", double(clipped)}};
-  };
+  return {[=](const Context& context, const Backend& backend) -> Numbers {
+            int64_t clipped = 0;
+            backend.store.run(context, {values, found == napi_int16_array, bits, slices, pixels, scaling->slopes.data(),
+                                        scaling->intercepts.data(), stored, &clipped});
+            return {{"clipped", double(clipped)}};
+          },
+          needs(&Backend::store)};
 }
 
 Work combine(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   const int64_t count = count_of(a, "count");
   CombineArgs args{count, {}, a.numbers("weights"), a.number("offset"), a.number("low"), a.number("high"), nullptr};
   for (size_t k = 0; k < args.weights.size(); k++)
     args.terms.push_back(a.input<float>(("term" + std::to_string(k)).c_str(), count));
   args.output = a.output<float>("output", count);
   *total = count;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.combine(context, args);
-    return {};
-  };
+  return one(&Backend::combine, args);
 }
 
 Work threshold(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   const int64_t count = *total = count_of(a, "count");
   const ThresholdArgs args{count, a.input<float>("input", count), static_cast<float>(a.number("level")),
                            a.flag("above"), a.output<uint8_t>("mask", count)};
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.threshold(context, args);
-    return {};
-  };
+  return one(&Backend::threshold, args);
 }
 
 Work non_zero(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   const int64_t count = *total = count_of(a, "count");
   const NonZeroArgs args{count, a.input<float>("input", count), a.output<uint8_t>("mask", count)};
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.non_zero(context, args);
-    return {};
-  };
+  return one(&Backend::non_zero, args);
 }
 
 Work select(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   const int64_t count = *total = count_of(a, "count");
   SelectArgs args{count, a.input<uint8_t>("mask", count), nullptr, nullptr, 0, 0, nullptr};
   if (a.has("aValue"))
@@ -135,25 +121,22 @@ Work select(Arguments& a, int64_t* total) {
   else
     args.b = a.input<float>("b", count);
   args.output = a.output<float>("output", count);
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.select(context, args);
-    return {};
-  };
+  return one(&Backend::select, args);
 }
 
 Work statistics(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   const int64_t count = *total = count_of(a, "count");
   const float* input = a.input<float>("input", count);
-  return [=, &backend](const Context& context) -> Numbers {
-    Statistics s;
-    backend.statistics(context, {count, input, &s});
-    return {{"nonFinite", double(s.non_finite)}, {"minimum", s.minimum}, {"maximum", s.maximum}, {"sum", s.sum}};
-  };
+  return {[=](const Context& context, const Backend& backend) -> Numbers {
+            Statistics s{0, NAN, NAN, 0};
+            backend.statistics.run(context, {count, input, &s});
+            return {
+                {"nonFinite", double(s.non_finite)}, {"minimum", s.minimum}, {"maximum", s.maximum}, {"sum", s.sum}};
+          },
+          needs(&Backend::statistics)};
 }
 
 Work interpolate(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   const int64_t slices = count_of(a, "slices"), views = count_of(a, "views"), bins = count_of(a, "bins");
   const int64_t count = checked_product(checked_product(slices, views), bins);
   const float* sinograms = a.input<float>("sinograms", count);
@@ -161,11 +144,12 @@ Work interpolate(Arguments& a, int64_t* total) {
   const float* prior = a.has("prior") ? a.input<float>("prior", count) : nullptr;
   float* output = a.output<float>("output", count);
   *total = checked_product(slices, views);
-  return [=, &backend](const Context& context) -> Numbers {
-    int64_t full_views = 0;
-    backend.interpolate(context, {slices, views, bins, sinograms, trace, prior, output, &full_views});
-    return {{"fullViews", double(full_views)}};
-  };
+  return {[=](const Context& context, const Backend& backend) -> Numbers {
+            int64_t full_views = 0;
+            backend.interpolate.run(context, {slices, views, bins, sinograms, trace, prior, output, &full_views});
+            return {{"fullViews", double(full_views)}};
+          },
+          needs(&Backend::interpolate)};
 }
 
 struct Planes {
@@ -178,7 +162,6 @@ Planes planes_of(Arguments& a) {
 }
 
 Work distance(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   const Planes p = planes_of(a);
   DistanceArgs args{p.slices, p.rows, p.columns, a.flag("volume"), {}, nullptr, nullptr, nullptr};
   const std::vector<double> spacing = a.numbers("spacing");
@@ -191,14 +174,10 @@ Work distance(Arguments& a, int64_t* total) {
   args.distances = a.output<float>("distances", p.count);
   if (a.has("indices")) args.indices = a.output<int32_t>("indices", checked_product(p.count, args.volume ? 3 : 2));
   *total = p.slices * p.rows;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.distance(context, args);
-    return {};
-  };
+  return one(&Backend::distance, args);
 }
 
 Work morphology(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   const Planes p = planes_of(a);
   const std::string shape = a.text("shape");
   MorphologyArgs args{p.slices,        p.rows,      p.columns,         a.input<uint8_t>("mask", p.count),
@@ -208,10 +187,7 @@ Work morphology(Arguments& a, int64_t* total) {
   require(args.reach >= 0, Code::out_of_range, "Expected a reach of at least 0.");
   if (shape != "disk") args.shape = shape == "cross" ? Reach::cross : Reach::box;
   *total = p.slices * p.rows;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.morphology(context, args);
-    return {};
-  };
+  return one(&Backend::morphology, args);
 }
 
 ComponentsArgs components_args(Arguments& a, const Planes& p, std::initializer_list<int> connectivities) {
@@ -226,59 +202,50 @@ ComponentsArgs components_args(Arguments& a, const Planes& p, std::initializer_l
 }
 
 Work label_components(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   const Planes p = planes_of(a);
   ComponentsArgs args = components_args(a, p, {4, 8, 6, 18, 26});
   args.labels = a.output<int32_t>("labels", p.count);
   *total = p.slices * p.rows;
-  return [=, &backend](const Context& context) mutable -> Numbers {
-    int64_t count = 0;
-    args.count = &count;
-    backend.label_components(context, args);
-    return {{"count", double(count)}};
-  };
+  return {[=](const Context& context, const Backend& backend) mutable -> Numbers {
+            int64_t count = 0;
+            args.count = &count;
+            backend.label_components.run(context, args);
+            return {{"count", double(count)}};
+          },
+          needs(&Backend::label_components)};
 }
 
 Work component_sizes(Arguments& a, int64_t*) {
-  const Backend& backend = backend_for(a.text("device"));
   ComponentSizesArgs args{count_of(a, "pixels"), nullptr, a.integer("count", 0, INT32_MAX), nullptr};
   args.labels = a.input<int32_t>("labels", args.pixels);
   args.sizes = a.output<int32_t>("sizes", args.count);
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.component_sizes(context, args);
-    return {};
-  };
+  return one(&Backend::component_sizes, args);
 }
 
 Work keep_components(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   const Planes p = planes_of(a);
   ComponentsArgs args = components_args(a, p, {4, 8, 6, 18, 26});
   args.least = a.integer("least", 0, kMost);
   args.result = a.output<uint8_t>("result", p.count);
   *total = p.slices * p.rows;
-  return [=, &backend](const Context& context) mutable -> Numbers {
-    int64_t count = 0;
-    args.count = &count;
-    backend.keep_components(context, args);
-    return {{"count", double(count)}};
-  };
+  return {[=](const Context& context, const Backend& backend) mutable -> Numbers {
+            int64_t count = 0;
+            args.count = &count;
+            backend.keep_components.run(context, args);
+            return {{"count", double(count)}};
+          },
+          needs(&Backend::keep_components)};
 }
 
 Work fill_holes(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   const Planes p = planes_of(a);
   ComponentsArgs args = components_args(a, p, {4, 6});
   args.result = a.output<uint8_t>("result", p.count);
   *total = p.slices * p.rows;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.fill_holes(context, args);
-    return {};
-  };
+  return one(&Backend::fill_holes, args);
 }
 
 Work gaussian(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   const Planes p = planes_of(a);
   GaussianArgs args{p.slices, p.rows, p.columns, a.number("sigmaRow"), a.number("sigmaColumn"), 0, 0, nullptr, nullptr};
   require(args.sigma_row >= 0 && std::isfinite(args.sigma_row) && args.sigma_column >= 0 &&
@@ -289,10 +256,7 @@ Work gaussian(Arguments& a, int64_t* total) {
   args.input = a.input<float>("input", p.count);
   args.output = a.output<float>("output", p.count);
   *total = p.slices * p.rows;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.gaussian(context, args);
-    return {};
-  };
+  return one(&Backend::gaussian, args);
 }
 
 Resampling resampling_named(const std::string& name) {
@@ -304,7 +268,6 @@ Resampling resampling_named(const std::string& name) {
 }
 
 Work resample(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   const Planes p = planes_of(a);
   ResampleArgs args{p.slices,
                     p.rows,
@@ -319,14 +282,10 @@ Work resample(Arguments& a, int64_t* total) {
   args.input = a.input<float>("input", p.count);
   args.output = a.output<float>("output", count);
   *total = p.slices * args.out_rows;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.resample(context, args);
-    return {};
-  };
+  return one(&Backend::resample, args);
 }
 
 Work tissue_thresholds(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   TissueThresholdsArgs args{
       count_of(a, "slices"), count_of(a, "pixels"), a.number("muWater"), nullptr, nullptr, nullptr};
   require(args.mu_water > 0 && std::isfinite(args.mu_water), Code::out_of_range, "Expected a positive muWater.");
@@ -334,14 +293,10 @@ Work tissue_thresholds(Arguments& a, int64_t* total) {
   args.water = a.output<double>("water", args.slices);
   args.bone = a.output<double>("bone", args.slices);
   *total = args.slices;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.tissue_thresholds(context, args);
-    return {};
-  };
+  return one(&Backend::tissue_thresholds, args);
 }
 
 Work tissue_prior(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   TissuePriorArgs args{count_of(a, "slices"),
                        count_of(a, "pixels"),
                        static_cast<float>(a.number("muWater")),
@@ -355,10 +310,7 @@ Work tissue_prior(Arguments& a, int64_t* total) {
   args.images = a.input<float>("images", count);
   args.prior = a.output<float>("prior", count);
   *total = count;
-  return [=, &backend](const Context& context) -> Numbers {
-    backend.tissue_prior(context, args);
-    return {};
-  };
+  return one(&Backend::tissue_prior, args);
 }
 
 }  // namespace

@@ -2,94 +2,103 @@
 // itself, so there is one way through.
 #include "native/napi/job.h"
 #include "native/napi/options.h"
-#include "native/recon/checks.h"
 
 namespace sino {
 
 namespace {
 
+// body(context, backend, plan, arrays) for each slab.
+template <typename Body>
+Work planned(const PlannedCall& call, std::function<bool(const Backend&)> possible, const Body& body) {
+  const auto run = [=](const Context& job, const Backend& backend) -> Numbers {
+    Plan& plan = *call.plan;
+    in_slabs(plan.context(job), call.arrays,
+             [&](const Context& context, const SliceArrays& s) { body(context, backend, plan, s); });
+    return {};
+  };
+  return {run, std::move(possible), steps_of(call.geometry(), call.views())};
+}
+
 Work project(Arguments& a, int64_t* total) {
   const PlannedCall call(a, "images", "sinograms");
   *total = call.views();
-  return [=](const Context& job) -> Numbers {
-    Plan& plan = *call.plan;
-    call.backend.joseph_project(plan.context(job),
-                                {plan.geometry, call.slices, call.input, call.output, &plan.prepared});
-    return {};
-  };
+  return planned(call, needs(&Backend::joseph_project),
+                 [](const Context& context, const Backend& backend, Plan& plan, const SliceArrays& s) {
+                   backend.joseph_project(context, {plan.geometry, s.slices, s.input, s.output, &plan.prepared});
+                 });
 }
 
 Work project_transpose(Arguments& a, int64_t* total) {
   const PlannedCall call(a, "sinograms", "images");
   *total = call.views();
-  return [=](const Context& job) -> Numbers {
-    Plan& plan = *call.plan;
-    call.backend.joseph_transpose(plan.context(job),
-                                  {plan.geometry, call.slices, call.input, call.output, &plan.prepared});
-    return {};
-  };
+  return planned(call, needs(&Backend::joseph_transpose),
+                 [](const Context& context, const Backend& backend, Plan& plan, const SliceArrays& s) {
+                   backend.joseph_transpose(context, {plan.geometry, s.slices, s.input, s.output, &plan.prepared});
+                 });
 }
 
 Work backproject_weighted(Arguments& a, int64_t* total) {
   const PlannedCall call(a, "filtered", "images");
   *total = call.views();
-  return [=](const Context& job) -> Numbers {
-    Plan& plan = *call.plan;
-    call.backend.backproject(plan.context(job), {plan.geometry, call.slices, call.input, call.output, &plan.prepared});
-    return {};
-  };
+  return planned(call, needs(&Backend::backproject),
+                 [](const Context& context, const Backend& backend, Plan& plan, const SliceArrays& s) {
+                   backend.backproject(context, {plan.geometry, s.slices, s.input, s.output, &plan.prepared});
+                 });
 }
 
 Work filter(Arguments& a, int64_t* total) {
-  const PlannedCall call(a, "sinograms", "filtered");
+  PlannedCall call(a, "sinograms", "filtered");
   *total = call.views();
-  return [=](const Context& job) -> Numbers {
-    const Context context = call.plan->context(job);
-    require_finite(context, call.input, call.slices * call.geometry().rays(), "sinograms");
-    const FbpPlan& plan = call.plan->fbp();
-    require(plan.measured_bins == plan.geometry.bins, Code::unsupported,
-            "A detector pushed sideways needs views wider than it is; reconstruct it with fbp in one call.");
-    call.backend.ramp_filter(context, {plan.filter, call.slices, call.input, call.output, plan.prepared.get()});
-    return {};
-  };
+  call.arrays.finite_input = "sinograms";
+  Work work = planned(
+      call, needs(&Backend::ramp_filter),
+      [](const Context& context, const Backend& backend, Plan& owner, const SliceArrays& s) {
+        const FbpPlan& plan = owner.fbp();
+        require(plan.measured_bins == plan.geometry.bins, Code::unsupported,
+                "A detector pushed sideways needs views wider than it is; reconstruct it with fbp in one call.");
+        backend.ramp_filter(context, {plan.filter, s.slices, s.input, s.output, plan.prepared.get()});
+      });
+  work.steps = 0;  // "auto" leaves it to the processor
+  return work;
 }
 
 Work reconstruct(Arguments& a, int64_t* total) {
-  const PlannedCall call(a, "sinograms", "images");
+  PlannedCall call(a, "sinograms", "images");
   *total = 2 * call.views();
-  return [=](const Context& job) -> Numbers {
-    const Context context = call.plan->context(job);
-    require_finite(context, call.input, call.slices * call.geometry().rays(), "sinograms");
-    fbp(context, call.backend, call.plan->fbp(), call.slices, call.input, call.output);
-    return {};
-  };
+  call.arrays.finite_input = "sinograms";
+  call.arrays.working_bytes = call.geometry().rays() * int64_t(sizeof(float));
+  return planned(call, needs(&Backend::ramp_filter, &Backend::backproject),
+                 [](const Context& context, const Backend& backend, Plan& plan, const SliceArrays& s) {
+                   fbp(context, backend, plan.fbp(), s.slices, s.input, s.output);
+                 });
 }
 
 Work reconstruct_rebinned(Arguments& a, int64_t* total) {
-  const PlannedCall call(a, "sinograms", "images");
+  PlannedCall call(a, "sinograms", "images");
   const int64_t views = parallel_scan_of(call.geometry()).geometry.views();  // refuses what cannot be rebinned, at once
-  *total = 3 * call.slices * views;
-  return [=](const Context& job) -> Numbers {
-    const Context context = call.plan->context(job);
-    require_finite(context, call.input, call.slices * call.geometry().rays(), "sinograms");
-    fbp_rebinned(context, call.backend, call.plan->rebinned(), call.slices, call.input, call.output);
-    return {};
-  };
+  *total = 3 * call.arrays.slices * views;
+  call.arrays.finite_input = "sinograms";
+  call.arrays.working_bytes = 2 * call.geometry().rays() * int64_t(sizeof(float));
+  return planned(call, needs(&Backend::rebin, &Backend::ramp_filter, &Backend::backproject),
+                 [](const Context& context, const Backend& backend, Plan& plan, const SliceArrays& s) {
+                   fbp_rebinned(context, backend, plan.rebinned(), s.slices, s.input, s.output);
+                 });
 }
 
 Work rebin(Arguments& a, int64_t* total) {
-  const Backend& backend = backend_for(a.text("device"));
   const auto plan = plan_of(a);
-  const int64_t slices = slices_of(a), rays = checked_product(slices, plan->geometry.rays());
   const Geometry parallel = parallel_scan_of(plan->geometry).geometry;
-  const float* sinograms = a.input<float>("sinograms", rays);
-  float* output = a.output<float>("parallel", checked_product(slices, parallel.rays()));
-  *total = slices * parallel.views();
-  return [=, &backend](const Context& context) -> Numbers {
-    require_finite(context, sinograms, rays, "sinograms");
-    backend.rebin(context, {plan->rebinned().rebin, slices, sinograms, output});
-    return {};
-  };
+  SliceArrays all{slices_of(a), nullptr, plan->geometry.rays(), nullptr, parallel.rays(), "sinograms"};
+  all.input = a.input<float>("sinograms", checked_product(all.slices, all.input_size));
+  all.output = a.output<float>("parallel", checked_product(all.slices, all.output_size));
+  *total = all.slices * parallel.views();
+  return {[=](const Context& job, const Backend& backend) -> Numbers {
+            in_slabs(job, all, [&](const Context& context, const SliceArrays& s) {
+              backend.rebin(context, {plan->rebinned().rebin, s.slices, s.input, s.output});
+            });
+            return {};
+          },
+          needs(&Backend::rebin)};
 }
 
 }  // namespace

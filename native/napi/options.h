@@ -18,6 +18,9 @@ inline Window window_named(const std::string& name) {
               "Expected filter ram-lak, shepp-logan, cosine, hamming or hann but received \"" + name + "\".");
 }
 
+// What so many views cost the processor: all pixels look at each.
+inline double steps_of(const Geometry& g, int64_t views) { return double(g.grid.pixels()) * double(views); }
+
 inline FbpOptions fbp_options(Arguments& a) { return {window_named(a.text("filter")), a.number("cutoff", 1)}; }
 
 }  // namespace sino

@@ -29,11 +29,12 @@ int64_t size_of(const char* name, const Geometry& g) {
 }
 }  // namespace
 
-PlannedCall::PlannedCall(Arguments& a, const char* from, const char* to)
-    : backend(backend_for(a.text("device"))),
-      plan(plan_of(a)),
-      slices(slices_of(a)),
-      input(a.input<float>(from, checked_product(slices, size_of(from, geometry())))),
-      output(a.output<float>(to, checked_product(slices, size_of(to, geometry())))) {}
+PlannedCall::PlannedCall(Arguments& a, const char* from, const char* to) : plan(plan_of(a)), arrays{} {
+  arrays.slices = slices_of(a);
+  arrays.input_size = size_of(from, geometry());
+  arrays.output_size = size_of(to, geometry());
+  arrays.input = a.input<float>(from, checked_product(arrays.slices, arrays.input_size));
+  arrays.output = a.output<float>(to, checked_product(arrays.slices, arrays.output_size));
+}
 
 }  // namespace sino

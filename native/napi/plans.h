@@ -24,17 +24,14 @@ class Plans {
 // The plan named by "plan", or one for this call from "geometry", "filter" and "cutoff".
 std::shared_ptr<Plan> plan_of(Arguments& arguments);
 
-// Arguments of an operation from one array to another: device, plan, slices, and both arrays, where "images" has the image's
-// size and everything else the sinogram's.
+// Arguments of an operation from one array to another: plan, slices, and both arrays, where "images" has the image's size and
+// everything else the sinogram's.
 struct PlannedCall {
   PlannedCall(Arguments& arguments, const char* from, const char* to);
-  const Backend& backend;
   std::shared_ptr<Plan> plan;
-  int64_t slices;
-  const float* input;
-  float* output;
+  SliceArrays arrays;
   const Geometry& geometry() const { return plan->geometry; }
-  int64_t views() const { return slices * geometry().views(); }
+  int64_t views() const { return arrays.slices * geometry().views(); }
 };
 
 }  // namespace sino

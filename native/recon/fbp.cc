@@ -8,7 +8,7 @@ namespace sino {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
-constexpr int64_t kSlicesAtOnce = 16;  // bounds the working copy of the filtered views
+constexpr int64_t kFloat = sizeof(float);
 
 }  // namespace
 
@@ -62,16 +62,15 @@ FbpPlan fbp_plan(const Geometry& measured, const FbpOptions& options) {
 void fbp(const Context& context, const Backend& backend, const FbpPlan& plan, int64_t slices, const float* sinograms,
          float* images) {
   const Geometry& g = plan.geometry;
-  const int64_t measured_rays = g.views() * plan.measured_bins;
-  Scratch<float> filtered = context.scratch<float>(std::min(slices, kSlicesAtOnce) * g.rays());
-  for (int64_t s = 0; s < slices; s += kSlicesAtOnce) {
-    const int64_t count = std::min(kSlicesAtOnce, slices - s);
+  const int64_t measured_rays = g.views() * plan.measured_bins, at_once = context.batch(slices);
+  Scratch<float> filtered = context.scratch<float>(at_once * g.rays());
+  for (int64_t s = 0; s < slices; s += at_once) {
+    const int64_t count = std::min(at_once, slices - s);
     const float* source = sinograms + s * measured_rays;
     if (plan.measured_bins != g.bins) {
-      std::fill_n(filtered.data(), count * g.rays(), 0.0f);
-      for (int64_t row = 0; row < count * g.views(); row++)
-        std::copy_n(source + row * plan.measured_bins, plan.measured_bins,
-                    filtered.data() + row * g.bins + plan.empty_bins_in_front);
+      context.fill_zero(filtered.data(), count * g.rays() * kFloat);
+      context.copy_rows(filtered.data() + plan.empty_bins_in_front, g.bins * kFloat, source,
+                        plan.measured_bins * kFloat, plan.measured_bins * kFloat, count * g.views());
       source = filtered.data();
     }
     backend.ramp_filter(context, {plan.filter, count, source, filtered.data(), plan.prepared.get()});

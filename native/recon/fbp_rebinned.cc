@@ -8,8 +8,7 @@ namespace sino {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
-constexpr double kUneven = 0.01;       // of a step: what a view may stand aside from its place
-constexpr int64_t kSlicesAtOnce = 16;  // bounds the copy of the parallel views
+constexpr double kUneven = 0.01;  // of a step: what a view may stand aside from its place
 
 // Evenly spaced places on the circle, and which view stands at each.
 struct EvenViews {
@@ -118,9 +117,10 @@ RebinnedPlan rebinned_plan(const Geometry& fan, const FbpOptions& options) {
 void fbp_rebinned(const Context& context, const Backend& backend, const RebinnedPlan& plan, int64_t slices,
                   const float* sinograms, float* images) {
   const Geometry& g = plan.fbp.geometry;
-  Scratch<float> parallel = context.scratch<float>(std::min(slices, kSlicesAtOnce) * g.rays());
-  for (int64_t s = 0; s < slices; s += kSlicesAtOnce) {
-    const int64_t count = std::min(kSlicesAtOnce, slices - s);
+  const int64_t at_once = context.batch(slices);
+  Scratch<float> parallel = context.scratch<float>(at_once * g.rays());
+  for (int64_t s = 0; s < slices; s += at_once) {
+    const int64_t count = std::min(at_once, slices - s);
     backend.rebin(context, {plan.rebin, count, sinograms + s * plan.rebin.views * plan.rebin.bins, parallel.data()});
     fbp(context, backend, plan.fbp, count, parallel.data(), images + s * g.grid.pixels());
   }

@@ -8,7 +8,6 @@ namespace sino {
 
 namespace {
 
-constexpr int64_t kSlicesAtOnce = 16;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 int reconstructions(const MarOptions& options) { return options.method == MarMethod::li ? 1 : 1 + options.passes; }
@@ -48,7 +47,7 @@ struct Batch {
       backend.select(context, {pixels(), masks, nullptr, images, mu, 0, filled.data()});
       images = filled.data();
     }
-    std::vector<double> water(slices), bone(slices);
+    Scratch<double> water = context.scratch<double>(slices), bone = context.scratch<double>(slices);
     backend.tissue_thresholds(context, {slices, grid.pixels(), options.mu_water, images, water.data(), bone.data()});
     backend.gaussian(context, {slices, grid.rows, grid.columns, 1, 1, 2, 2, images, prior});
     backend.tissue_prior(context, {slices, grid.pixels(), mu, water.data(), bone.data(), prior, prior});
@@ -76,7 +75,7 @@ struct Batch {
 
 void metal_trace(const Context& context, const Backend& backend, const Geometry& g, int64_t slices,
                  const uint8_t* masks, uint8_t* trace) {
-  const int64_t at_once = std::min(slices, kSlicesAtOnce);
+  const int64_t at_once = context.batch(slices);
   Scratch<float> image = context.scratch<float>(at_once * g.grid.pixels());
   Scratch<float> path = context.scratch<float>(at_once * g.rays());
   for (int64_t s = 0; s < slices; s += at_once) {
@@ -90,33 +89,35 @@ void metal_trace(const Context& context, const Backend& backend, const Geometry&
 
 void reduce_metal_in_sinograms(const Context& context, const Backend& backend, const MarSinogramArgs& args) {
   const int64_t rays = args.geometry.rays(), pixels = args.geometry.grid.pixels();
-  *args.full_views = 0;
-  for (int64_t s = 0; s < args.slices; s += kSlicesAtOnce) {
+  const int64_t at_once = context.batch(args.slices);
+  context.fill_zero(args.full_views, sizeof *args.full_views);
+  for (int64_t s = 0; s < args.slices; s += at_once) {
     const Batch batch = {context,
                          backend,
                          args.geometry,
                          args.plan,
                          args.options,
-                         std::min(kSlicesAtOnce, args.slices - s),
+                         std::min(at_once, args.slices - s),
                          args.sinograms + s * rays,
                          args.trace + s * rays,
                          args.masks ? args.masks + s * pixels : nullptr,
                          nullptr};
-    int64_t full_views = 0;
-    batch.run(args.corrected + s * rays, args.images + s * pixels, &full_views);
-    *args.full_views += full_views;
+    int64_t more = 0;  // on a device there is one batch, whose count may lie there, too
+    batch.run(args.corrected + s * rays, args.images + s * pixels, s == 0 ? args.full_views : &more);
+    if (s > 0) *args.full_views += more;
   }
 }
 
 void reduce_metal_in_images(const Context& context, const Backend& backend, const MarImageArgs& args) {
   const Geometry& g = args.geometry;
-  const int64_t pixels = g.grid.pixels(), at_once = std::min(args.slices, kSlicesAtOnce);
+  const int64_t pixels = g.grid.pixels(), at_once = context.batch(args.slices);
   const double mu = args.options.mu_water;
   Scratch<float> attenuation = context.scratch<float>(at_once * pixels),
                  result = context.scratch<float>(at_once * pixels);
   Scratch<float> measured = context.scratch<float>(at_once * g.rays()),
                  corrected = context.scratch<float>(at_once * g.rays());
   Scratch<uint8_t> trace = context.scratch<uint8_t>(at_once * g.rays());
+  Scratch<int64_t> full_views = context.scratch<int64_t>(1);
   for (int64_t s = 0; s < args.slices; s += at_once) {
     const int64_t count = std::min(at_once, args.slices - s);
     const float* hu = args.images + s * pixels;
@@ -130,8 +131,7 @@ void reduce_metal_in_images(const Context& context, const Backend& backend, cons
     metal_trace(context, backend, g, count, support, trace.data());
     const Batch batch = {context,         backend,      g,       args.plan,         args.options, count,
                          measured.data(), trace.data(), support, attenuation.data()};
-    int64_t full_views = 0;
-    batch.run(corrected.data(), result.data(), &full_views);
+    batch.run(corrected.data(), result.data(), full_views.data());
     // only the change, so that air and padding below −1000 HU stay what they were
     batch.combine(count * pixels, {hu, result.data(), attenuation.data()}, {1, 1000 / mu, -1000 / mu}, output);
     // in the support the change starts from water: its rim gets brighter where the correction says so, never darker

@@ -62,6 +62,40 @@ struct MarImageArgs {
 };
 void reduce_metal_in_images(const Context& context, const Backend& backend, const MarImageArgs& args);
 
+// The same as calls on arrays of the caller, which a device gets in slabs (native/runtime/slabs.h).
+struct MetalTraceArrays {
+  const Geometry& geometry;
+  int64_t slices;
+  const uint8_t* masks;
+  uint8_t* trace;
+};
+inline void arrays(Cut& cut, MetalTraceArrays& a) {
+  cut.along(a.slices);
+  cut.in(a.masks, a.geometry.grid.pixels());
+  cut.out(a.trace, a.geometry.rays());
+  cut.working((a.geometry.rays() + a.geometry.grid.pixels()) * 4);
+}
+inline void arrays(Cut& cut, MarSinogramArgs& a) {
+  const int64_t rays = a.geometry.rays(), pixels = a.geometry.grid.pixels();
+  cut.along(a.slices);
+  cut.finite(a.sinograms, rays, "sinograms");
+  cut.in(a.trace, rays);
+  cut.in(a.masks, pixels);
+  cut.out(a.corrected, rays);
+  cut.out(a.images, pixels);
+  cut.sum(a.full_views);
+  cut.working((rays + 2 * pixels + a.plan.geometry.rays()) * 4);
+}
+inline void arrays(Cut& cut, MarImageArgs& a) {
+  const int64_t rays = a.geometry.rays(), pixels = a.geometry.grid.pixels();
+  cut.along(a.slices);
+  cut.finite(a.images, pixels, "images");
+  cut.in(a.support, pixels);
+  cut.in(a.metal, pixels);
+  cut.out(a.corrected, pixels);
+  cut.working((4 * rays + 4 * pixels + a.plan.geometry.rays()) * 4 + rays);
+}
+
 // Work of the two calls in units of one view of one slice, for progress.
 int64_t mar_sinogram_work(const MarOptions& options, int64_t slices, int64_t views);
 int64_t mar_image_work(const MarOptions& options, int64_t slices, int64_t views);

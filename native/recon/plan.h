@@ -31,8 +31,8 @@ class Plan {
   const FourierPlan& fourier();      // projection and transpose
   const FourierPlan& fbp_fourier();  // the transpose that reconstructs
 
-  // The job's context, with the plan's working memory.
-  Context context(const Context& job) { return {job.pool, job.memory, job.job, &spare_}; }
+  // The job's context, with the plan's working memory, which is the host's.
+  Context context(const Context& job) { return {job.pool, job.memory, job.job, &spare_, job.device, job.space}; }
 
  private:
   template <typename Pointer, typename Make>

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "native/core/error.h"
+#include "native/runtime/space.h"
 
 namespace sino {
 
@@ -55,7 +56,7 @@ class SpareMemory {
 };
 
 // Uninitialised working memory for `count` elements, aligned for the widest vectors, counted against the
-// budget; from `spare` and back to it where there is one.
+// budget; from `spare` and back to it where there is one. Made on a space it is memory of that device.
 template <typename T>
 class Scratch {
  public:
@@ -71,15 +72,23 @@ class Scratch {
       throw Error(Code::out_of_memory, "The operating system refused working memory.", {{"needed", double(bytes_)}});
     }
   }
+  Scratch(Space& space, int64_t count) : space_(&space), count_(count) {
+    data_ = static_cast<T*>(space.allocate(checked_product(count, sizeof(T))));
+  }
   ~Scratch() {
     if (!data_ || (spare_ && spare_->keep(data_, bytes_))) return;
-    ::operator delete(data_, std::align_val_t(64));
-    budget_->release(bytes_);
+    if (space_) {
+      space_->release(data_);
+    } else {
+      ::operator delete(data_, std::align_val_t(64));
+      budget_->release(bytes_);
+    }
   }
   Scratch(Scratch&& other) noexcept { *this = std::move(other); }
   Scratch& operator=(Scratch&& other) noexcept {
     std::swap(budget_, other.budget_);
     std::swap(spare_, other.spare_);
+    std::swap(space_, other.space_);
     std::swap(data_, other.data_);
     std::swap(count_, other.count_);
     std::swap(bytes_, other.bytes_);
@@ -95,6 +104,7 @@ class Scratch {
   static constexpr int64_t kSlack = 64;  // vector loads may look one register past the end
   MemoryBudget* budget_ = nullptr;
   SpareMemory* spare_ = nullptr;
+  Space* space_ = nullptr;
   T* data_ = nullptr;
   int64_t count_ = 0;
   int64_t bytes_ = 0;

@@ -44,6 +44,13 @@ void Borrows::give_back(const std::vector<Borrow>& ranges) {
 
 Runtime::Runtime() : pool(threads_asked_for()), memory(MemoryBudget::available_bytes() / 10 * 9) {}
 
+Device& Runtime::device(int index, std::unique_ptr<Device> (*make)(int index)) {
+  std::lock_guard lock(devices_mutex_);
+  std::unique_ptr<Device>& device = devices_[index];
+  if (!device) device = make(index);
+  return *device;
+}
+
 std::shared_ptr<Runtime> Runtime::shared() {
   static std::mutex mutex;
   static std::weak_ptr<Runtime> current;

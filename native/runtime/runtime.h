@@ -3,10 +3,12 @@
 // the last.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <vector>
 
+#include "native/runtime/device.h"
 #include "native/runtime/memory.h"
 #include "native/runtime/thread_pool.h"
 
@@ -36,7 +38,14 @@ struct Runtime {
   MemoryBudget memory;
   Borrows borrows;
 
+  // A device by number, made when first asked for.
+  Device& device(int index, std::unique_ptr<Device> (*make)(int index));
+
   static std::shared_ptr<Runtime> shared();
+
+ private:
+  std::mutex devices_mutex_;
+  std::map<int, std::unique_ptr<Device>> devices_;
 };
 
 }  // namespace sino

@@ -35,7 +35,7 @@ Times median_of(const Call& call) {
 
 void row(const char* name, const sino::Geometry& g, int64_t slices) {
   sino::test::Bench bench;
-  const sino::Backend& backend = sino::backend_for("cpu");
+  const sino::Backend& backend = sino::cpu_backend();
   std::vector<float> images(slices * g.grid.pixels(), 0.01f), sinograms(slices * g.rays());
   const sino::FbpPlan plan = sino::fbp_plan(g, {});
   const double updates = 1e-6 * g.grid.pixels() * g.views();  // per slice; divided by ms this is GUPS

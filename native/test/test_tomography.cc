@@ -25,7 +25,7 @@ double dot(const std::vector<float>& a, const std::vector<float>& b) {
 void check_adjoint(const Geometry& g) {
   for (int64_t slices : {1, 5, 17}) {
     Bench bench;
-    const Backend& backend = backend_for("cpu");
+    const Backend& backend = cpu_backend();
     const auto x = uniform(slices * g.grid.pixels(), 1), y = uniform(slices * g.rays(), 2);
     std::vector<float> ax(y.size()), aty(x.size());
     backend.joseph_project(bench.context, {g, slices, x.data(), ax.data()});
@@ -36,7 +36,7 @@ void check_adjoint(const Geometry& g) {
 
 void check_fbp(const Geometry& g, bool rebinned = false) {
   Bench bench;
-  const Backend& backend = backend_for("cpu");
+  const Backend& backend = cpu_backend();
   const int64_t n = g.grid.rows;
   std::vector<float> image(n * n), sinogram(g.rays()), result(n * n);
   const double sigma = n / 10.0;

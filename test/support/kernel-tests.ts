@@ -42,9 +42,7 @@ function units(): Unit[] {
   const checked = [...list("native/test/simt/flags.txt"), "-include", "native/test/simt/checked_copies.h", "-x", "c++"];
   return [
     ...filesIn("native/test/cuda", ".cu").map((source) => ({ source, flags: [...common, ...checked] })),
-    ...list("cuda/sources.txt")
-      .filter((source) => source !== "cuda/devices.cu")
-      .map((source) => ({ source, flags: [...common, ...checked] })),
+    ...list("cuda/sources.txt").map((source) => ({ source, flags: [...common, ...checked] })),
     ...filesIn("native/test/simt", ".cc").map((source) => ({ source, flags: [...common, "-O2", "-Wall", "-Wextra"] })),
   ];
 }

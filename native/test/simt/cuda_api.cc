@@ -385,6 +385,19 @@ cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
   return copy("cudaMemcpyAsync", to, from, bytes, kind, stream, false);
 }
+cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width,
+                              size_t rows, cudaMemcpyKind kind, cudaStream_t stream) {
+  if (const cudaError_t e = enter()) return e;
+  if (kind != cudaMemcpyDeviceToDevice || !is_device(to) || !is_device(from) || width > to_pitch || width > from_pitch)
+    return failed(cudaErrorInvalidValue);
+  if (width > 0)
+    queue(stream_of(stream), [=] {
+      for (size_t r = 0; r < rows; r++)
+        copy_now("cudaMemcpy2DAsync", static_cast<char*>(to) + r * to_pitch,
+                 static_cast<const char*>(from) + r * from_pitch, width);
+    });
+  return cudaSuccess;
+}
 cudaError_t cudaMemset(void* p, int value, size_t bytes) { return cudaMemsetAsync(p, value, bytes, nullptr); }
 cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t stream) {
   if (const cudaError_t e = enter()) return e;

@@ -1,4 +1,4 @@
-#include "native/recon/checks.h"
+#include "native/runtime/finite.h"
 
 #include <atomic>
 #include <cstring>
@@ -9,17 +9,24 @@ namespace sino {
 namespace {
 constexpr int64_t kChunk = 1 << 18;
 constexpr uint32_t kExponent = 0x7f800000u;  // all set: infinity or NaN
+
+int64_t not_finite(const float* data, int64_t begin, int64_t end) {
+  int64_t count = 0;
+  for (int64_t i = begin; i < end; i++) {
+    uint32_t bits;
+    std::memcpy(&bits, data + i, sizeof bits);
+    count += (bits & kExponent) == kExponent;
+  }
+  return count;
+}
 }  // namespace
+
+bool is_finite(const float* data, int64_t count) { return not_finite(data, 0, count) == 0; }
 
 void require_finite(const Context& context, const float* data, int64_t count, const char* name) {
   std::atomic<int64_t> bad{0}, first{count};
   context.parallel_for(count, kChunk, [&](int64_t begin, int64_t end) {
-    int64_t here = 0;
-    for (int64_t i = begin; i < end; i++) {
-      uint32_t bits;
-      std::memcpy(&bits, data + i, sizeof bits);
-      here += (bits & kExponent) == kExponent;
-    }
+    const int64_t here = not_finite(data, begin, end);
     if (!here) return;
     bad += here;
     int64_t i = begin;
