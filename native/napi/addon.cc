@@ -69,11 +69,7 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   result.Set("threads", runtime.pool.threads());
   result.Set("memoryLimit", double(runtime.memory.limit()));
   result.Set("memoryUsed", double(runtime.memory.used()));
-#if defined(SINO_WITH_CUDA)
-  result.Set("cuda", true);
-#else
-  result.Set("cuda", false);
-#endif
+  result.Set("cuda", built_with_cuda());
   result.Set("compiler", __VERSION__);
   Napi::Array devices = Napi::Array::New(env);
   for (const DeviceInfo& device : list_devices()) {
