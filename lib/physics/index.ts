@@ -5,6 +5,7 @@ export * from "./forward.ts";
 export * from "./materials.ts";
 export { normalNoise, type PhotonNoiseOptions, photonNoise, type RandomOptions } from "./noise.ts";
 export * from "./physics.ts";
+export { type SimulatedScan, type SimulateScanOptions, simulateScan } from "./scan.ts";
 export * from "./simulate.ts";
 export * from "./spectrum.ts";
 export { type TungstenOptions, tungstenSpectrum } from "./tungsten.ts";

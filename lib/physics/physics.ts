@@ -69,7 +69,7 @@ export const physicsSchema = z.strictObject({
         .enum(["div4", "subray", "none"])
         .optional()
         .describe(
-          'rays that graze metal: "div4" (default), a quarter of their path, as in the field\'s pairs; "subray", the mean intensity of several rays through a smooth outline on a finer grid; "none", their path',
+          'rays that graze metal: "div4" (default with one ray per bin), a quarter of their path, as in the field\'s pairs; "subray" (default else), the mean intensity of several rays through a smooth outline on a finer grid; "none", their path',
         ),
       tissue: z
         .enum(["kept", "replaced"])
@@ -218,9 +218,15 @@ function physicsFrom(json: PhysicsJson): Physics {
       "ERR_SINO_OUT_OF_RANGE",
       `Expected tissue.highHu above tissue.lowHu but received ${highHu} and ${lowHu}.`,
     );
-  const { edge = "div4" } = metal;
-  const isSubray = edge === "subray";
   const { focalSpotMm = 0 } = rays;
+  const isSeveral = focalSpotMm > 0 || (rays.perBin ?? 1) > 1 || (rays.perView ?? 1) > 1;
+  const { edge = isSeveral ? "subray" : "div4" } = metal;
+  const isSubray = edge === "subray";
+  if (edge === "div4" && isSeveral)
+    throw sinoError(
+      "ERR_SINO_OUT_OF_RANGE",
+      'Edge "div4" stands for partial volume and goes with a single ray per bin: choose "subray", or leave rays out.',
+    );
   const { bowtie } = json;
   const photons = json.photons === null ? Number.POSITIVE_INFINITY : (json.photons ?? 2e7);
   const { dose = 1 } = json;

@@ -1,17 +1,15 @@
-/** Pairs for metal-artefact reduction: the same scan with and without metal. */
-import { type ArrayLike, checkArray, type Volume } from "../core/arrays.ts";
+/** Pairs for metal-artefact reduction as the field makes them: simulateScan with that protocol's defaults. */
+import type { ArrayLike, Volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
-import { requireFinite, select } from "../image/pixels.ts";
 import type { OperationOptions } from "../native/job.ts";
-import { batchOf } from "../tomography/batch.ts";
-import { type Geometry, requireGeometry } from "../tomography/geometry.ts";
-import { project } from "../tomography/project.ts";
+import type { Geometry } from "../tomography/geometry.ts";
 import { fieldReferenceKeV, muWater70keV } from "./constants.ts";
-import { type EdgeModel, type ImageUnit, type Layer, metalPaths, polychromatic, splitTissue } from "./forward.ts";
-import { linearAttenuation, type Material, type MaterialName, materialOf } from "./materials.ts";
-import { checkSeed, photonNoise } from "./noise.ts";
+import type { EdgeModel, ImageUnit } from "./forward.ts";
+import { type Material, type MaterialName, materialOf } from "./materials.ts";
+import { type Physics, parsePhysics } from "./physics.ts";
+import { simulateScan } from "./scan.ts";
 import { kVp120, type Spectrum, type SpectrumName, spectrumOf } from "./spectrum.ts";
-import { correctWater, fieldWaterCorrection, fitWaterCorrection } from "./water-correction.ts";
+import { fieldWaterCorrection, fitWaterCorrection } from "./water-correction.ts";
 
 export interface MetalPairOptions extends OperationOptions {
   geometry: Geometry;
@@ -62,20 +60,6 @@ export interface MetalPair {
   };
 }
 
-/** Lengths of metal per ray for every slice; a single mask is projected once and then repeated by a stride of zero. */
-async function metalLengths(mask: ArrayLike, lead: readonly number[], geometry: Geometry, job: OperationOptions) {
-  checkArray(mask, "metalMask", [2, 3]);
-  const isSingle = mask.shape.length === 2;
-  if (!isSingle && mask.shape[0] !== lead[0])
-    throw sinoError(
-      "ERR_SINO_SHAPE",
-      `Expected one metal mask [rows, columns], or one per image, but received masks of shape ${show([...mask.shape])} for ${lead.length ? `${lead[0]} images` : "a single image"}.`,
-    );
-  const lengths: ArrayLike = await project(await select(mask, 1, 0, job), geometry, job);
-  if (!isSingle || lead.length === 0) return lengths;
-  return { data: lengths.data, shape: [...lead, ...lengths.shape], stride: [0, ...lengths.stride!], offset: 0 };
-}
-
 /**
  * Simulates a scan with and without metal, as the field's SynDeepLesion pairs were made: tissue split softly into water and
  * bone, metal mask (not 0 = metal; tissue beneath it is kept), one projection each, polychromatic sum, Poisson noise with
@@ -91,50 +75,35 @@ export async function simulateMetalPair(
   metalMask: ArrayLike,
   options: MetalPairOptions,
 ): Promise<MetalPair> {
-  const { geometry, signal, onProgress, device, unit = "hu", edge = "div4" } = options;
-  const { muWater = muWater70keV, referenceKeV = fieldReferenceKeV, photons = 2e7, scatter = 20 } = options;
-  const job = { signal, onProgress, device };
-  requireGeometry(geometry);
-  const seed = checkSeed(options.seed);
+  const { geometry, seed, firstSlice, unit, edge = "div4", density, signal, onProgress, device } = options;
+  const { referenceKeV = fieldReferenceKeV, muWater = muWater70keV, photons = 2e7, scatter = 20 } = options;
   const spectrum = spectrumOf(options.spectrum ?? kVp120);
   const material = materialOf(options.material ?? "titanium");
-  const density = options.density ?? material.density;
-  if (!(density > 0))
+  if (density !== undefined && !(density > 0))
     throw sinoError("ERR_SINO_OUT_OF_RANGE", `Expected a positive density in g/cm³ but received ${show(density)}.`);
-  const { lead } = await batchOf(images, "images", geometry.image.shape, "rows × columns", job);
-  await requireFinite(images, "images", job);
-
-  const tissue = await splitTissue(images, { ...job, unit, muWater });
-  const water: Layer = { material: "water", paths: await project(tissue.water, geometry, job) };
-  const bone: Layer = { material: "bone", paths: await project(tissue.bone, geometry, job) };
-  const lengths = await metalLengths(metalMask, lead, geometry, job);
-  const attenuation = linearAttenuation(material, referenceKeV, density);
-  const { paths, trace } = await metalPaths(lengths, { ...job, attenuation, edge });
-
+  const field = parsePhysics({ metal: { edge }, referenceKeV, muWater, scatter: { photons: scatter } });
   const isField = spectrum === kVp120 && referenceKeV === fieldReferenceKeV;
   const waterCorrection = isField ? fieldWaterCorrection : fitWaterCorrection(spectrum, { referenceKeV });
-  const first = (options.firstSlice ?? 0) * geometry.angles.length * geometry.bins;
-  const measured = async (layers: Layer[]) => {
-    const ideal = await polychromatic(layers, { ...job, spectrum, referenceKeV });
-    const counted =
-      photons === Number.POSITIVE_INFINITY
-        ? ideal
-        : await photonNoise(ideal, { ...job, seed, first, photons, scatter });
-    return correctWater(counted, waterCorrection, job);
+  const metal = { ...field.metal, material, density: density ?? material.density };
+  const physics: Physics = { ...field, spectrum, photons, metal, waterCorrection };
+  const job = { geometry, seed, firstSlice, unit, signal, onProgress, device };
+  const scan = await simulateScan(images, { ...job, physics, metalMask });
+  return {
+    sinogram: scan.sinogram,
+    cleanSinogram: scan.cleanSinogram!,
+    trace: scan.trace!,
+    image: scan.image,
+    physics: {
+      material: material.name,
+      density: metal.density,
+      spectrum: spectrum.name,
+      referenceKeV,
+      muWater,
+      photons,
+      scatter,
+      edge,
+      seed,
+      waterCorrection,
+    },
   };
-  const cleanSinogram = await measured([water, bone]);
-  const sinogram = await measured([water, bone, { material, paths }]);
-  const physics = {
-    material: material.name,
-    density,
-    spectrum: spectrum.name,
-    referenceKeV,
-    muWater,
-    photons,
-    scatter,
-    edge,
-    seed,
-    waterCorrection,
-  };
-  return { sinogram, cleanSinogram, trace, image: tissue.mu, physics };
 }
