@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "cuda/device.h"
 #include "native/test/cuda/device_test.h"
 
 #if !defined(__CUDACC__)
@@ -35,6 +36,10 @@ int main(int count, char** arguments) {
   for (int i = 1; i < count; i++)
     if (std::strncmp(arguments[i], "--", 2) != 0) word = arguments[i];
 #if defined(__CUDACC__)
+  if (const std::string why = sino::cuda::obstacle(0); !why.empty()) {
+    std::printf("skipped: cuda:0 cannot be used: %s\n", why.c_str());
+    return 77;
+  }
   return sino::test::run_tests(word);
 #else
   for (int i = 1; i < count; i++) {
