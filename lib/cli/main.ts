@@ -18,6 +18,7 @@ import {
   range,
   shard,
   threadCount,
+  wholeNumber,
 } from "./options.ts";
 
 const filters = ["ram-lak", "shepp-logan", "cosine", "hamming", "hann"];
@@ -95,6 +96,29 @@ function addMar(program: Commander, start: Start): void {
     .option("--report", "also write report.html and pictures")
     .option("--overwrite", "replace an earlier result in the output folder")
     .action((input, options) => start(async () => (await import("./mar.ts")).mar(input, options), options));
+}
+
+function addSimulate(program: Commander, start: Start): void {
+  common(program.command("simulate"))
+    .summary("images → scans with metal, noise, less dose: a dataset of pairs")
+    .description(
+      "Simulates scans of HU images (array files, DICOM folders) into a folder: a .npz per slice, dataset.json, manifest.ndjson. " +
+        "Without --physics the field's SynDeepLesion protocol.",
+    )
+    .argument("<images...>", "array files of HU, DICOM folders or files")
+    .requiredOption(...geometryOption)
+    .requiredOption("-o, --output <folder>", "folder of the dataset")
+    .addOption(
+      new Option("--seed <n>", "of the noise; same seed, same numbers").argParser(wholeNumber).makeOptionMandatory(),
+    )
+    .option("--metal <file>", "metal mask, or several [mask, row, column] that take turns")
+    .option("--material <name>", "of the metal: ti, fe, cocr, steel, amalgam, …; default the physics file's")
+    .option("--physics <file>", "physics JSON (see examples/physics)")
+    .option("--spectrum <name>", '"120kVp", "80kVp", …, or a JSON file; default the physics file\'s')
+    .option("--dose <fraction>", "of the dose; the scan at full dose is kept beside it", fraction)
+    .option("--mu", "images are attenuation in 1/mm instead of HU")
+    .option("--resume", "go on with what an interrupted call left")
+    .action((images, options) => start(async () => (await import("./simulate.ts")).simulate(images, options), options));
 }
 
 function addEvaluate(program: Commander, start: Start): void {
@@ -179,7 +203,7 @@ function build(streams: Streams, settle: (code: number) => void): Commander {
       "after",
       "\nExit codes: 0 ok, 2 usage, 3 bad input, 4 some items failed, 5 device or model missing, 130 Ctrl-C.",
     );
-  for (const add of [addReconstruct, addProject, addMar, addEvaluate, addBatch, addDoctor, addDemo])
+  for (const add of [addReconstruct, addProject, addSimulate, addMar, addEvaluate, addBatch, addDoctor, addDemo])
     add(program, start);
   return program;
 }

@@ -13,6 +13,7 @@ export const anyNumber = numberThat("a number", () => true);
 export const positiveNumber = numberThat("a number above 0", (value) => value > 0);
 export const fraction = numberThat("a number above 0 and up to 1", (value) => value > 0 && value <= 1);
 export const count = numberThat("a positive integer", (value) => Number.isSafeInteger(value) && value >= 1);
+export const wholeNumber = numberThat("a whole number from 0 up", (value) => Number.isSafeInteger(value) && value >= 0);
 export const threadCount = numberThat("an integer from 1 to 1024", (v) => Number.isInteger(v) && v >= 1 && v <= 1024);
 
 export function device(text: string): "auto" | "cpu" | `cuda:${number}` {

@@ -1,5 +1,12 @@
 /** Physics of the measurement: spectra, materials, noise, forward models, simulated scans. */
 export * from "./constants.ts";
+export {
+  type DatasetReport,
+  type DatasetSource,
+  type ManifestLine,
+  type SimulateDatasetOptions,
+  simulateDataset,
+} from "./dataset.ts";
 export * from "./detector.ts";
 export * from "./forward.ts";
 export * from "./materials.ts";
