@@ -1,4 +1,5 @@
-// CUDA's part of the registry in a build without nvcc: it says so.
+// CUDA's part of the registry in a build without nvcc: it says so. Weak, because the kernels' test program links this library and brings
+// the real part with it.
 #include "native/backend/backend.h"
 
 #if !defined(SINO_WITH_CUDA)
@@ -31,10 +32,10 @@ class NoDevice final : public Device {
 
 }  // namespace
 
-bool built_with_cuda() { return false; }
-const Backend& cuda_backend() { return kNothing; }
-std::unique_ptr<Device> make_cuda_device(int index) { return std::make_unique<NoDevice>(index); }
-std::vector<DeviceInfo> cuda_devices() { return {{"cuda", "", false, kReason}}; }
+[[gnu::weak]] bool built_with_cuda() { return false; }
+[[gnu::weak]] const Backend& cuda_backend() { return kNothing; }
+[[gnu::weak]] std::unique_ptr<Device> make_cuda_device(int index) { return std::make_unique<NoDevice>(index); }
+[[gnu::weak]] std::vector<DeviceInfo> cuda_devices() { return {{"cuda", "", false, kReason}}; }
 
 }  // namespace sino
 #endif

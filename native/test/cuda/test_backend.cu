@@ -82,6 +82,28 @@ TEST(an_array_that_is_replaced_is_replaced) {
   CHECK(close(other, image, 1e-6));
 }
 
+TEST(numbered_elements_and_results_of_slabs_come_together) {
+  CHECK(agrees<float>(&Backend::normal_noise, 50, 1e-6, [](float* out) { return RandomArgs{{7, 1}, 12, 50, out}; }));
+  std::vector<float> values = Numbers(9).floats(50);
+  values[31] = NAN;
+  Statistics here{0, NAN, NAN, 0}, there = here;
+  OnCuda cuda;
+  cpu_backend().statistics.run(on_cpu(), {50, values.data(), &here});
+  cuda_backend().statistics.run(cuda.context, {50, values.data(), &there});
+  CHECK(there.non_finite == 1 && there.minimum == here.minimum && there.maximum == here.maximum);
+  CHECK(std::fabs(there.sum - here.sum) < 1e-6);
+}
+
+TEST(tables_serve_every_slab) {
+  const std::vector<float> image = Numbers(2).floats(5 * 12);
+  std::vector<uint8_t> mask(5 * 12);
+  for (size_t i = 0; i < mask.size(); i++) mask[i] = i % 3 == 0 || i == 25;
+  for (const int64_t masks : {1, 5})
+    CHECK(agrees<float>(&Backend::metrics_window, image.size(), 1e-6, [&](float* out) {
+      return WindowArgs{5, 12, -0.5f, 0.5f, 0, mask.data(), masks, image.data(), out};
+    }));
+}
+
 TEST(nan_is_refused_before_and_between_slabs_alike) {
   std::vector<float> image(6 * 4, 1), out(6 * 4, 7);
   image[17] = NAN;
