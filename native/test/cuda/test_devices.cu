@@ -65,6 +65,22 @@ TEST(what_does_not_fit_goes_in_smaller_slabs) {
   }
 }
 
+TEST(working_memory_that_nobody_foresaw_halves_the_slabs) {
+  constexpr int64_t kWorking = 64 << 10;  // of a slice
+  simt::device().properties.totalGlobalMem = 3 * kWorking;
+  std::vector<float> from = Numbers(4).floats(8), to(8);
+  std::vector<int64_t> sizes;
+  OnCuda cuda(0, 8);
+  in_slabs(cuda.context, SliceArrays{8, from.data(), 1, to.data(), 1},
+           [&](const Context& context, const SliceArrays& s) {
+             const auto working = context.scratch<char>(s.slices * kWorking);
+             sizes.push_back(s.slices);
+             context.copy_rows(s.output, 4, s.input, 4, 4, s.slices);
+           });
+  CHECK(close(to, from, 0));
+  CHECK(sizes == std::vector<int64_t>(4, 2));  // after 8 and 4
+}
+
 TEST(a_slice_that_does_not_fit_is_refused_with_its_bytes) {
   Call call;
   simt::device().properties.totalGlobalMem = kPixels * 6;
@@ -104,7 +120,7 @@ TEST(any_call_may_run_out_of_memory) {
     CHECK(call.is_right());
     if (!reached) break;
   }
-  CHECK(failed < 60);
+  CHECK(failed < 10);  // only while the host waits: what runs out while a slab is made is tried again
 }
 
 TEST(any_call_may_lose_the_device_and_others_go_on) {
