@@ -171,7 +171,9 @@ Napi::Value Jobs::start(const Napi::CallbackInfo& info) {
 // `finished`, never let go of here.
 void Jobs::submit(std::shared_ptr<Job> job, Runtime& runtime) {
   Device* const device = job->device;
-  const auto queue = [&](auto work) { device ? device->submit(std::move(work)) : runtime.pool.submit(std::move(work)); };
+  const auto queue = [&](auto work) {
+    device ? device->submit(std::move(work)) : runtime.pool.submit(std::move(work));
+  };
   queue([job = std::move(job), &runtime, device]() mutable {
     // "auto" looks for its device here, beside the event loop; where there is none, the pool has the job
     if (device && job->automatic && !device->is_usable()) {
