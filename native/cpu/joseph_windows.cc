@@ -84,15 +84,27 @@ Block block_at(const TaskRays& rays, int64_t view, int64_t first_bin) {
   return {first_bin, count, along[0] != 0, same};
 }
 
-// Lines on which any position between two rays lies in [−1, n), widened by rounding.
-void widen_to_lines(double start, double slope, int64_t lines, int64_t n, double* low, double* high) {
+// Narrows [low, high) to the lines on which start + m · slope < bound, give or take rounding.
+void narrow(double start, double slope, double bound, double* low, double* high) {
+  if (std::fabs(slope) < 1e-12) {
+    if (start >= bound + 1e-3) *high = *low;
+  } else if (slope > 0) {
+    *high = std::min(*high, std::ceil((bound - start) / slope) + 1);
+  } else {
+    *low = std::max(*low, std::floor((bound - start) / slope));
+  }
+}
+
+// Widens [low, high) by the lines on which any position from one ray to the other lies in [−1, n): both rays may miss the image
+// on either side while rays between them cross it.
+void widen_to_lines(double start, double slope, double other_start, double other_slope, int64_t lines, int64_t n,
+                    double* low, double* high) {
+  const double end = static_cast<double>(lines - 1);
   double a = 0, b = static_cast<double>(lines);
-  if (std::fabs(slope) > 1e-12) {
-    const double from = (-1 - start) / slope, to = (static_cast<double>(n) - start) / slope;
-    a = std::max(a, std::floor(std::min(from, to)));
-    b = std::min(b, std::ceil(std::max(from, to)) + 1);
-  } else if (!(start >= -1.001 && start < n + 0.001)) {
-    return;
+  if (start > other_start) std::swap(start, other_start), std::swap(slope, other_slope);
+  if (start + end * slope <= other_start + end * other_slope) {  // else they cross in the image: all lines
+    narrow(start, slope, static_cast<double>(n), &a, &b);
+    narrow(-other_start, -other_slope, 1, &a, &b);
   }
   if (a >= b) return;
   *low = std::min(*low, a);
@@ -113,7 +125,8 @@ bool share_window(const TaskRays& rays, int64_t view, int views, const Block& bl
           (rays.start[last - g * rays.bins] >= rays.start[first - g * rays.bins]))
         return false;
     }
-    for (int64_t i : {first, last}) widen_to_lines(rays.start[i], rays.slope[i], lines, positions, &low, &high);
+    widen_to_lines(rays.start[first], rays.slope[first], rays.start[last], rays.slope[last], lines, positions, &low,
+                   &high);
   }
   out->first = static_cast<int>(low);
   out->last = static_cast<int>(std::max(low, high));

@@ -15,6 +15,14 @@ export const smallGeometries: Record<string, Geometry> = {
     angles: [0, 90, 180, 270, 45, 135, 10.5, 300, 44.999, 89.999, 90.001],
     image: { shape: [37, 21], pixelMm: [0.7, 1.3], centreMm: [1.5, -2] },
   }),
+  // fewer rows than a block of 16 rays is wide, and neighbouring views that share no window
+  "parallel, low image, shuffled views": parallelBeam({
+    bins: 37,
+    binMm: 1,
+    offsetBins: 0.3,
+    angles: [0, 72, 144, 36, 108],
+    image: { shape: [13, 33], pixelMm: 1 },
+  }),
   "parallel, reversed bins": parallelBeam({
     bins: 64,
     binMm: -0.5,
