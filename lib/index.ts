@@ -38,7 +38,38 @@ export * from "./mar/index.ts";
 export { type Evaluation, evaluate, type Metrics, psnr, rmse, ssim } from "./metrics/index.ts";
 export { type AddonDescription, addon, type DeviceInfo } from "./native/addon.ts";
 export type { Device, JobOptions, Progress } from "./native/job.ts";
-export { type MetalPair, type MetalPairOptions, muWater70keV, simulateMetalPair } from "./physics/index.ts";
+export {
+  type DatasetReport,
+  type DatasetSource,
+  type DetectedPhotonsOptions,
+  detectedPhotons,
+  type LowerDoseOptions,
+  lowerDose,
+  type ManifestLine,
+  type Material,
+  type MetalPair,
+  type MetalPairOptions,
+  makeSpectrum,
+  materialNames,
+  materialOf,
+  muWater70keV,
+  type Physics,
+  type PhysicsJson,
+  parsePhysics,
+  physicsHash,
+  physicsToJson,
+  readPhysics,
+  type SimulateDatasetOptions,
+  type SimulatedScan,
+  type SimulateScanOptions,
+  type Spectrum,
+  simulateDataset,
+  simulateMetalPair,
+  simulateScan,
+  spectrumOf,
+  type TungstenOptions,
+  tungstenSpectrum,
+} from "./physics/index.ts";
 export {
   backproject,
   type FilterName,

@@ -99,7 +99,8 @@ export function simulate(inputs: string[], given: SimulateOptions): Command {
     );
     const again = report.resumed > 0 ? `, ${report.resumed} of them from before` : "";
     run.console.log(`${given.output}: ${counted(report.slices, "slice")}${again}, ${seconds.toFixed(1)} s`);
-    await run.console.result({ output: given.output, ...report, physicsName: physics.name, seconds });
+    const { folder: output, ...rest } = report;
+    await run.console.result({ output, ...rest, physicsName: physics.name, seconds });
     return 0;
   };
 }
