@@ -221,7 +221,8 @@ export async function simulateScan(images: ArrayLike, options: SimulateScanOptio
   const tissue = await splitTissue(images, { ...job, unit, muWater, ...split });
   const [rows, columns] = geometry.image.shape;
   const shape = [rows * factor, columns * factor] as const;
-  const finer = async (image: Volume<Float32Array>) => (factor === 1 ? image : resample(image, { ...job, shape, method: "nearest" }));
+  const finer = async (image: Volume<Float32Array>) =>
+    factor === 1 ? image : resample(image, { ...job, shape, method: "nearest" });
   // without metal underneath the image's own grid gives the same rays faster
   const isReplaced = metalMask !== undefined && metal.tissue === "replaced";
   const onGrid: Tissue = isReplaced ? { water: await finer(tissue.water), bone: await finer(tissue.bone) } : tissue;

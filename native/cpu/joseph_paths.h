@@ -6,7 +6,7 @@
 
 namespace sino::cpu {
 
-void joseph_project_windows(const Context& context, const JosephArgs& args);  // needs simd_kernels().windows
+void joseph_project_windows(const Context& context, const JosephArgs& args);    // needs simd_kernels().windows
 void joseph_transpose_windows(const Context& context, const JosephArgs& args);  // as well
 
 }  // namespace sino::cpu

@@ -385,8 +385,8 @@ cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
   return copy("cudaMemcpyAsync", to, from, bytes, kind, stream, false);
 }
-cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width,
-                              size_t rows, cudaMemcpyKind kind, cudaStream_t stream) {
+cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t rows,
+                              cudaMemcpyKind kind, cudaStream_t stream) {
   if (const cudaError_t e = enter()) return e;
   if (kind != cudaMemcpyDeviceToDevice || !is_device(to) || !is_device(from) || width > to_pitch || width > from_pitch)
     return failed(cudaErrorInvalidValue);
