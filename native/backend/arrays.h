@@ -11,6 +11,7 @@
 #include "native/ops/fourier.h"
 #include "native/ops/gaussian.h"
 #include "native/ops/interpolate.h"
+#include "native/ops/inversion.h"
 #include "native/ops/joseph.h"
 #include "native/ops/metal_path.h"
 #include "native/ops/metrics.h"
@@ -22,9 +23,11 @@
 #include "native/ops/rebin.h"
 #include "native/ops/resample.h"
 #include "native/ops/rescale.h"
+#include "native/ops/robust.h"
 #include "native/ops/sampling_step.h"
 #include "native/ops/tissue.h"
 #include "native/ops/tissue_split.h"
+#include "native/ops/trust.h"
 #include "native/runtime/slabs.h"
 
 namespace sino {

@@ -42,6 +42,19 @@ namespace sino {
   X(metal_path, MetalPathArgs)               \
   X(polychromatic, PolychromaticArgs)        \
   X(water_correction, WaterCorrectionArgs)   \
+  X(linearize, LinearizeArgs)                \
+  X(inversion, InversionArgs)                \
+  X(mean_path, MeanPathArgs)                 \
+  X(ray_variance, RayVarianceArgs)           \
+  X(ray_calibrate, RayCalibrateArgs)         \
+  X(ray_evidence, RayEvidenceArgs)           \
+  X(ray_spread, RaySpreadArgs)               \
+  X(ray_blend, RayBlendArgs)                 \
+  X(quantiles, QuantilesArgs)                \
+  X(fit_powers, FitPowersArgs)               \
+  X(mean_gradient, MeanGradientArgs)         \
+  X(bounds, BoundsArgs)                      \
+  X(metal_mask, MetalMaskArgs)               \
   X(photon_noise, PhotonNoiseArgs)           \
   X(normal_noise, RandomArgs)                \
   X(random_bits, RandomArgs)                 \

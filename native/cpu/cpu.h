@@ -9,6 +9,7 @@
 #include "native/ops/fourier.h"
 #include "native/ops/gaussian.h"
 #include "native/ops/interpolate.h"
+#include "native/ops/inversion.h"
 #include "native/ops/joseph.h"
 #include "native/ops/metal_path.h"
 #include "native/ops/metrics.h"
@@ -20,9 +21,11 @@
 #include "native/ops/rebin.h"
 #include "native/ops/resample.h"
 #include "native/ops/rescale.h"
+#include "native/ops/robust.h"
 #include "native/ops/sampling_step.h"
 #include "native/ops/tissue.h"
 #include "native/ops/tissue_split.h"
+#include "native/ops/trust.h"
 #include "native/runtime/context.h"
 
 namespace sino::cpu {
@@ -57,6 +60,19 @@ void tissue_split(const Context& context, const TissueSplitArgs& args);
 void metal_path(const Context& context, const MetalPathArgs& args);
 void polychromatic(const Context& context, const PolychromaticArgs& args);
 void water_correction(const Context& context, const WaterCorrectionArgs& args);
+void linearize(const Context& context, const LinearizeArgs& args);
+void inversion(const Context& context, const InversionArgs& args);
+void mean_path(const Context& context, const MeanPathArgs& args);
+void ray_variance(const Context& context, const RayVarianceArgs& args);
+void ray_calibrate(const Context& context, const RayCalibrateArgs& args);
+void ray_evidence(const Context& context, const RayEvidenceArgs& args);
+void ray_spread(const Context& context, const RaySpreadArgs& args);
+void ray_blend(const Context& context, const RayBlendArgs& args);
+void quantiles(const Context& context, const QuantilesArgs& args);
+void fit_powers(const Context& context, const FitPowersArgs& args);
+void mean_gradient(const Context& context, const MeanGradientArgs& args);
+void bounds(const Context& context, const BoundsArgs& args);
+void metal_mask(const Context& context, const MetalMaskArgs& args);
 void photon_noise(const Context& context, const PhotonNoiseArgs& args);
 void normal_noise(const Context& context, const RandomArgs& args);
 void random_bits(const Context& context, const RandomArgs& args);

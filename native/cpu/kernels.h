@@ -13,6 +13,7 @@
 
 #include "native/cpu/windows.h"
 #include "native/ops/backproject.h"
+#include "native/ops/inversion.h"
 #include "native/ops/joseph.h"
 #include "native/ops/polychromatic.h"
 #include "native/ops/rebin.h"
@@ -87,6 +88,9 @@ struct SimdKernels {
   // For `rays` (a multiple of 2·width) rays: shift = lower bound of the exponents, sum = Σ weight·exp(shift −
   // exponent).
   void (*attenuate)(const PolychromaticArgs& args, const float* const* paths, int64_t rays, float* sums, float* shifts);
+  // The same of what inversion solves for, with slope = Σ weight·ratio of the unknown·exp(shift − exponent).
+  void (*attenuate_with_slope)(const InversionArgs& args, const float* const* paths, int64_t rays, float* sums,
+                               float* slopes, float* shifts);
   // counts = rows to the nearest feature of the same column, infinite where there is none; features are the
   // pixels that are zero, or with `flip` those that are not. `stride` elements from one row to the next.
   void (*distance_counts)(const uint8_t* mask, bool flip, int64_t rows, int64_t stride, int64_t columns, float* counts);

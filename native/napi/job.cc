@@ -82,6 +82,7 @@ Jobs::Jobs(Napi::Env env, std::shared_ptr<Runtime> runtime)
   add_diffusion_operations(readers_);
   add_fourier_operations(readers_);
   add_mar_operations(readers_);
+  add_polychromatic_operations(readers_);
   add_physics_operations(readers_);
   add_pixel_operations(readers_);
   add_tomography_operations(readers_);

@@ -52,6 +52,7 @@ void add_fourier_operations(std::map<std::string, Reader>& readers);
 void add_mar_operations(std::map<std::string, Reader>& readers);
 void add_physics_operations(std::map<std::string, Reader>& readers);
 void add_pixel_operations(std::map<std::string, Reader>& readers);
+void add_polychromatic_operations(std::map<std::string, Reader>& readers);
 void add_tomography_operations(std::map<std::string, Reader>& readers);
 
 // The jobs of one Node environment.

@@ -1,0 +1,110 @@
+#include "native/recon/metal_rays.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+namespace sino {
+
+namespace {
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr int64_t kBoxMargin = 4;  // pixels: beyond what resampling and FBP's overshoot reach
+constexpr int64_t kLeastCore = 8;  // pixels; below, the level of a part is not to be read off its image
+}  // namespace
+
+bool MetalRays::enclose(const uint8_t* support) {
+  const Grid& whole = geometry_.grid;
+  int64_t bounds[5];
+  backend_.bounds(context_, {whole.rows, whole.columns, support, bounds});
+  if (bounds[4] == 0) return false;
+  top_ = std::max<int64_t>(0, bounds[0] - kBoxMargin), left_ = std::max<int64_t>(0, bounds[2] - kBoxMargin);
+  box_ = geometry_;
+  Grid& grid = box_.grid;
+  grid.rows = std::min(whole.rows, bounds[1] + 1 + kBoxMargin) - top_;
+  grid.columns = std::min(whole.columns, bounds[3] + 1 + kBoxMargin) - left_;
+  grid.x0 += left_ * grid.dx, grid.y0 -= top_ * grid.dy;
+  pixels_ = grid.pixels();
+  box_plan_ = plan_;
+  box_plan_.geometry.grid = grid;
+  box_plan_.prepared = std::make_shared<Prepared>();
+  fine_ = box_;
+  Grid& fine = fine_.grid;
+  fine.rows *= kFinerPixels, fine.columns *= kFinerPixels, fine.dx /= kFinerPixels, fine.dy /= kFinerPixels;
+  fine.x0 -= (grid.dx - fine.dx) / 2, fine.y0 += (grid.dy - fine.dy) / 2;
+  fine_.bins *= kRaysPerBin;
+  fine_.pitch /= kRaysPerBin;
+  fine_.centre = (geometry_.centre + 0.5) * kRaysPerBin - 0.5;
+  image_ = floats(pixels_);
+  support_ = context_.scratch<uint8_t>(pixels_), mask_ = context_.scratch<uint8_t>(pixels_);
+  context_.copy_rows(support_.data(), grid.columns, support + top_ * whole.columns + left_, whole.columns, grid.columns,
+                     grid.rows);
+  return true;
+}
+
+void MetalRays::mask_is_support() {
+  const int64_t columns = box_.grid.columns;
+  context_.copy_rows(mask_.data(), columns, support_.data(), columns, columns, box_.grid.rows);
+}
+
+void MetalRays::export_mask(uint8_t* mask) const {
+  const Grid &whole = geometry_.grid, &grid = box_.grid;
+  context_.fill_zero(mask, whole.pixels());
+  context_.copy_rows(mask + top_ * whole.columns + left_, whole.columns, mask_.data(), grid.columns, grid.columns,
+                     grid.rows);
+}
+
+void MetalRays::reconstruct(const float* path, const uint8_t* where, int refinements) {
+  const int64_t rays = geometry_.rays();
+  Scratch<float> inside = floats(pixels_), projected = floats(rays), difference = floats(rays);
+  fbp(context_, backend_, box_plan_, 1, path, image_.data());
+  for (int k = 0;; k++) {
+    backend_.combine(context_, {pixels_, {image_.data()}, {1}, 0, 0, kInfinity, inside.data()});
+    backend_.select(context_, {pixels_, support_.data(), inside.data(), nullptr, 0, 0, image_.data()});
+    if (k == refinements) return;
+    backend_.joseph_project(context_, {box_, 1, image_.data(), projected.data()});
+    backend_.combine(context_, {rays, {path, projected.data()}, {1, -1}, 0, -kInfinity, kInfinity, projected.data()});
+    backend_.select(context_, {rays, where, projected.data(), nullptr, 0, 0, difference.data()});
+    fbp(context_, backend_, box_plan_, 1, difference.data(), inside.data());
+    backend_.combine(context_,
+                     {pixels_, {image_.data(), inside.data()}, {1, 1}, 0, -kInfinity, kInfinity, image_.data()});
+  }
+}
+
+void MetalRays::outline(double level) {
+  backend_.threshold(context_, {pixels_, image_.data(), static_cast<float>(level / 2), true, mask_.data()});
+}
+
+double MetalRays::core_level(double nominal) {
+  Scratch<uint8_t> core = context_.scratch<uint8_t>(pixels_);
+  outline(nominal);
+  backend_.morphology(context_,
+                      {1, box_.grid.rows, box_.grid.columns, mask_.data(), true, Reach::cross, 1, core.data()});
+  double median[3];
+  backend_.quantiles(context_, {pixels_, image_.data(), core.data(), false, 1, {0.5}, median});
+  return median[1] > kLeastCore ? median[0] : nominal;
+}
+
+void MetalRays::paths(EdgeRays edge, double level, float* metal, float* paths, uint8_t* trace) {
+  const int64_t rays = geometry_.rays(), views = geometry_.views(), bins = geometry_.bins;
+  const auto attenuation = static_cast<float>(level);
+  if (edge == EdgeRays::div4) {
+    Scratch<float> ones = floats(pixels_), lengths = floats(rays);
+    backend_.select(context_, {pixels_, mask_.data(), nullptr, nullptr, 1, 0, ones.data()});
+    backend_.joseph_project(context_, {box_, 1, ones.data(), lengths.data()});
+    backend_.metal_path(context_, {views, bins, attenuation, Edge::none, lengths.data(), metal, trace});
+    backend_.metal_path(context_, {views, bins, attenuation, Edge::div4, lengths.data(), paths, trace});
+    return;
+  }
+  const Grid& grid = box_.grid;
+  const int64_t finer = fine_.grid.pixels();
+  Scratch<float> fine = floats(finer);
+  Scratch<uint8_t> inside = context_.scratch<uint8_t>(finer);
+  backend_.resample(context_, {1, grid.rows, grid.columns, fine_.grid.rows, fine_.grid.columns, Resampling::cubic,
+                               image_.data(), fine.data()});
+  backend_.threshold(context_, {finer, fine.data(), attenuation / 2, true, inside.data()});
+  backend_.select(context_, {finer, inside.data(), nullptr, nullptr, attenuation, 0, fine.data()});
+  backend_.joseph_project(context_, {fine_, 1, fine.data(), paths});
+  backend_.mean_path(context_, {rays, kRaysPerBin, paths, metal, trace});
+}
+
+}  // namespace sino

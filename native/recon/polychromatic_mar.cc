@@ -1,0 +1,461 @@
+#include "native/recon/polychromatic_mar.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "native/recon/metal_rays.h"
+
+namespace sino {
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity(), kNaN = std::numeric_limits<double>::quiet_NaN();
+
+constexpr double kLeastMetalHu = 3000, kThresholdShare = 0.4, kStandsAloneHu = 6000;
+constexpr double kUnknownDensitySpread = 0.15;  // of ln density: what the prior of the identification calls likely
+constexpr float kLowestPath = -10, kHighestPath = 200;
+constexpr int kTissueSteps = 6, kMetalSteps = 10;  // of Newton's method
+
+// Views, bins and prior width of the cascade, coarse to fine.
+constexpr double kCascade[3][3] = {{6, 10, 0.2}, {2.5, 4, 0.1}, {1, 1.5, 0.05}};
+
+// How far rays are trusted. On the field's pairs nothing is wrong but the counting noise.
+TrustModel trust_model(EdgeRays edge, double photons, double scatter) {
+  const auto i0 = static_cast<float>(photons), s = static_cast<float>(scatter);
+  if (edge == EdgeRays::div4) return {i0, s, 0, 0, 0.002f, 0, 0.001f};
+  return {i0, s, 1e-4f, 0.03f, 0.02f, 0.25f, 0.06f};
+}
+
+// Attenuation ratios of the materials on a ray, in the form that kernels take.
+struct Table {
+  std::vector<float> ratios, least_most;
+  explicit Table(const std::vector<const std::vector<float>*>& materials) {
+    for (const auto* ratio : materials) {
+      ratios.insert(ratios.end(), ratio->begin(), ratio->end());
+      const auto [least, most] = std::minmax_element(ratio->begin(), ratio->end());
+      least_most.insert(least_most.end(), {*least, *most});
+    }
+  }
+};
+
+struct Fit {
+  EdgeRays edge = EdgeRays::subray;
+  int material = 0;
+  double level = 0;     // of the metal, 1/mm
+  double density = 1;   // over the nominal one, before it is clipped
+  double residual = 0;  // robust spread of what metal and tissue leave unexplained, in p
+  double calibration = 0;
+};
+
+struct Slice {
+  const Context& context;
+  const Backend& backend;
+  const PolychromaticMarArgs& args;
+  const float* sinogram;
+  const uint8_t* given;  // mask, or null
+  const PolychromaticMarOptions& o = args.options;
+  const Geometry& g = args.geometry;
+  const int64_t rays = g.rays(), pixels = g.grid.pixels();
+
+  MetalRays metal_rays{context, backend, g, args.plan};
+  // per ray; measured: line integrals as counted, prior: Q, bone: B, found: what inversion gave
+  Scratch<float> measured = floats(rays), prior = floats(rays), bone = floats(rays), found = floats(rays),
+                 slope = floats(rays), start = floats(rays), metal = floats(rays), paths = floats(rays * kRaysPerBin),
+                 variance = floats(rays), smooth = floats(rays), weight = floats(rays), evidence = floats(rays),
+                 work = floats(rays), result = floats(rays);
+  Scratch<float> image = floats(pixels), scrap = floats(pixels);
+  Scratch<uint8_t> mask = bytes(pixels), support = bytes(pixels);
+  Scratch<uint8_t> where = bytes(rays), trace = bytes(rays);  // rays of the support, rays of the metal
+
+  Scratch<float> floats(int64_t count) const { return context.scratch<float>(count); }
+  Scratch<uint8_t> bytes(int64_t count) const { return context.scratch<uint8_t>(count); }
+  void zero(Scratch<float>& values) const {
+    context.fill_zero(values.data(), values.size() * static_cast<int64_t>(sizeof(float)));
+  }
+  void copy(const void* from, void* to, int64_t size) const { context.copy_rows(to, size, from, size, size, 1); }
+
+  void combine(int64_t count, std::vector<const float*> terms, std::vector<double> weights, float* output,
+               double low = -kInfinity) const {
+    backend.combine(context, {count, std::move(terms), std::move(weights), 0, low, kInfinity, output});
+  }
+  void keep(int64_t count, const uint8_t* inside, Scratch<float>& values) const {
+    Scratch<float> kept = floats(count);
+    backend.select(context, {count, inside, values.data(), nullptr, 0, 0, kept.data()});
+    values = std::move(kept);
+  }
+  void dilate(const uint8_t* from, double radius, uint8_t* to) const {
+    backend.morphology(context, {1, g.grid.rows, g.grid.columns, from, false, Reach::disk, radius, to});
+  }
+  void reconstruct(const float* sino, float* x) const { fbp(context, backend, args.plan, 1, sino, x); }
+
+  void linearize(const float* input, float* output) const {
+    LinearizeArgs a{
+        rays, static_cast<int>(o.water_correction.size()), {}, o.scatter / o.photons, 0.5 / o.photons, input, output};
+    std::copy(o.water_correction.begin(), o.water_correction.end(), a.coefficients);
+    backend.linearize(context, a);
+  }
+
+  void bone_path(const float* of) {
+    Scratch<float> mu = floats(pixels), water = floats(pixels);
+    backend.tissue_split(context, {pixels, 1, 0, static_cast<float>(o.low), static_cast<float>(o.high), of, mu.data(),
+                                   water.data(), scrap.data()});
+    backend.joseph_project(context, {g, 1, scrap.data(), bone.data()});
+  }
+
+  struct Unknown {
+    int material, steps, sub_rays;
+    const uint8_t* where;
+    float least;
+  };
+  void invert(const Table& table, const Unknown& u, const std::vector<const float*>& materials, const float* p,
+              float* path, float* slope_of_p) const {
+    InversionArgs a{};
+    a.rays = rays;
+    a.materials = static_cast<int>(materials.size());
+    a.energies = static_cast<int>(o.weights.size());
+    a.subrays = u.sub_rays;
+    a.unknown = u.material;
+    a.steps = u.steps;
+    std::copy(materials.begin(), materials.end(), a.paths);
+    a.weights = o.weights.data();
+    for (float w : o.weights) a.total += w;
+    a.ratios = table.ratios.data();
+    a.least_most = table.least_most.data();
+    a.measured = p;
+    a.where = u.where;
+    a.least = u.least;
+    a.most = kHighestPath;
+    a.path = path;
+    a.slope = slope_of_p;
+    backend.inversion(context, a);
+  }
+  Table table_with(int material) const { return Table({&o.water, &o.bone, &o.candidates[material].ratios}); }
+
+  // Tissue paths of rays without metal, with the bone path as it stands.
+  void make_monochromatic(const float* p, float* output) {
+    combine(rays, {p, bone.data()}, {1, -1}, start.data());
+    invert(Table({&o.water, &o.bone}), {0, kTissueSteps, 1, nullptr, kLowestPath}, {start.data(), bone.data()}, p,
+           output, nullptr);
+    combine(rays, {output, bone.data()}, {1, 1}, output);
+  }
+
+  int refinements() const {
+    if (o.refinements >= 0) return o.refinements;
+    return o.photons >= 5e6 ? 3 : o.photons >= 5e5 ? 2 : o.photons >= 3e5 ? 1 : 0;
+  }
+  void refine(const float* sino, float* x, int times) {
+    Scratch<float> change = floats(pixels);
+    combine(pixels, {x}, {1}, x, 0);
+    for (int k = 0; k < times; k++) {
+      backend.joseph_project(context, {g, 1, x, work.data()});
+      combine(rays, {sino, work.data()}, {1, -1}, work.data());
+      reconstruct(work.data(), change.data());
+      combine(pixels, {x, change.data()}, {1, 1}, x, 0);
+    }
+  }
+
+  // Metal by threshold in the uncorrected image, into `mask`. Returns the threshold, HU.
+  double find_metal() {
+    const double hu = o.mu_water / 1000;
+    const auto mu_of = [&](double value) { return static_cast<float>(o.mu_water + value * hu); };
+    reconstruct(sinogram, image.data());
+    backend.threshold(context, {pixels, image.data(), mu_of(kLeastMetalHu), true, mask.data()});
+    Scratch<int32_t> labels = context.scratch<int32_t>(pixels);
+    int64_t groups = 0;
+    ComponentsArgs parts{};
+    parts.slices = 1, parts.rows = g.grid.rows, parts.columns = g.grid.columns, parts.connectivity = 8;
+    parts.mask = mask.data(), parts.labels = labels.data(), parts.count = &groups;
+    backend.label_components(context, parts);
+    double level;
+    backend.metal_mask(context, {pixels, image.data(), labels.data(), groups, mu_of(kLeastMetalHu),
+                                 static_cast<float>(kThresholdShare), mu_of(kStandsAloneHu), mask.data(), &level});
+    return level / hu - 1000;
+  }
+
+  // NMAR over the trace of a mask: its image, and its sinogram as tissue paths (`prior`) with the bone that it shows.
+  void prior_from_nmar(const uint8_t* metal_mask, float* nmar_image) {
+    int64_t full_views = 0;
+    metal_trace(context, backend, g, 1, metal_mask, trace.data());
+    reduce_metal_in_sinograms(context, backend,
+                              {g,
+                               args.plan,
+                               {MarMethod::nmar, 1, o.mu_water},
+                               1,
+                               sinogram,
+                               trace.data(),
+                               metal_mask,
+                               work.data(),
+                               nmar_image,
+                               &full_views});
+    require(full_views < g.views(), Code::out_of_range,
+            "The metal trace covers every ray of every view: nothing is left to interpolate from.");
+    linearize(work.data(), result.data());
+    backend.select(context, {pixels, metal_mask, nullptr, nmar_image, static_cast<float>(o.mu_water), 0, image.data()});
+    bone_path(image.data());
+    make_monochromatic(result.data(), prior.data());
+  }
+  void prior_from_image() {
+    bone_path(image.data());
+    make_monochromatic(measured.data(), result.data());
+    backend.joseph_project(context, {g, 1, image.data(), work.data()});
+    backend.select(context, {rays, where.data(), work.data(), result.data(), 0, 0, prior.data()});
+  }
+
+  void make_paths(const Fit& fit) { metal_rays.paths(fit.edge, fit.level, metal.data(), paths.data(), trace.data()); }
+
+  // Metal paths under a material that explain the rays of `where`, zero elsewhere.
+  void observe_metal(int material, Scratch<float>& observed) {
+    combine(rays, {prior.data(), bone.data()}, {1, -1}, start.data());
+    zero(observed);
+    zero(evidence);
+    invert(table_with(material), {2, kMetalSteps, 1, where.data(), 0}, {start.data(), bone.data(), evidence.data()},
+           measured.data(), observed.data(), nullptr);
+  }
+
+  // D = P − Q behind the metal as `paths` has it, into `found`, and its variance.
+  void observe_tissue(Fit& fit) {
+    combine(rays, {prior.data(), bone.data()}, {1, -1}, start.data());
+    zero(found);
+    invert(table_with(fit.material), {0, kTissueSteps, rays_per_bin(fit.edge), where.data(), kLowestPath},
+           {start.data(), bone.data(), paths.data()}, measured.data(), found.data(), slope.data());
+    combine(rays, {found.data(), start.data()}, {1, -1}, found.data());
+    keep(rays, where.data(), found);
+    backend.ray_variance(context, {g.views(), g.bins, trust_model(fit.edge, o.photons, o.scatter), where.data(),
+                                   measured.data(), slope.data(), metal.data(), variance.data()});
+    double spread[3];
+    backend.quantiles(context, {rays, found.data(), trace.data(), true, 1, {0.5}, spread});
+    fit.residual = 1.4826 * 0.9 * spread[0];  // 0.9: dp/dP of tissue behind metal
+  }
+  void evidence_with(double floor) {
+    backend.ray_evidence(context, {rays, where.data(), static_cast<float>(floor), variance.data(), found.data(),
+                                   smooth.data(), weight.data(), evidence.data()});
+  }
+
+  Fit try_material(EdgeRays edge, int material) {
+    const MetalCandidate& c = o.candidates[material];
+    Scratch<float> observed = floats(rays);
+    Fit fit;
+    fit.edge = edge;
+    fit.material = material;
+    // The prior has water beneath the metal: where metal takes tissue's place, only what it has beyond water is seen.
+    const double nominal = edge == EdgeRays::subray ? c.attenuation - o.mu_water : c.attenuation;
+    const auto clipped = [&](double level) {
+      return std::clamp(level, nominal * (1 - c.tolerance), nominal * (1 + c.tolerance));
+    };
+    observe_metal(material, observed);
+    metal_rays.reconstruct(observed.data(), where.data(), 2);
+    fit.level = c.tolerance > 0 ? clipped(metal_rays.core_level(nominal)) : nominal;
+    const bool is_outlined = given && edge == EdgeRays::div4;  // the field's pairs: the mask is the metal
+    const auto outline = [&] { is_outlined ? metal_rays.outline_given() : metal_rays.outline(fit.level); };
+    outline();
+    make_paths(fit);
+    observe_tissue(fit);
+    if (c.tolerance == 0) return fit;
+    double line[3];  // observed = factor · model, by weight
+    zero(smooth);
+    evidence_with(0.05);
+    backend.fit_powers(context, {rays, metal.data(), observed.data(), weight.data(), trace.data(), 1, 6, line});
+    fit.density = line[0] * fit.level / nominal;
+    fit.level = clipped(fit.density * nominal);
+    outline();
+    make_paths(fit);
+    observe_tissue(fit);
+    return fit;
+  }
+
+  static double score(const Fit& fit) {
+    const double away = std::log(std::max(fit.density, 1e-3)) / kUnknownDensitySpread;
+    return fit.residual * (1 + 0.1 * away * away);
+  }
+
+  Fit identify(EdgeRays edge) {
+    const int candidates = static_cast<int>(o.candidates.size());
+    Fit best = try_material(edge, 0);
+    for (int m = 1; m < candidates; m++) {
+      const Fit fit = try_material(edge, m);
+      if (score(fit) < score(best) || std::isnan(score(best))) best = fit;
+    }
+    return best.material == candidates - 1 ? best : try_material(edge, best.material);
+  }
+
+  // Gaussian over views, which close the circle where the scan does, and bins.
+  void smoothen(Scratch<float>& values, double views, double bins) const {
+    const int64_t radius = std::min<int64_t>(g.views(), std::llround(std::ceil(3 * views)));
+    const int64_t row = g.bins * static_cast<int64_t>(sizeof(float));
+    const bool closed = scan_of(g).coverage == Coverage::full;
+    const int64_t margin = closed ? radius : 0, all = g.views() + 2 * margin;
+    Scratch<float> padded = floats(all * g.bins), smoothed = floats(all * g.bins);
+    copy(values.data(), padded.data() + margin * g.bins, g.views() * row);
+    if (margin > 0) {
+      copy(values.data() + (g.views() - margin) * g.bins, padded.data(), margin * row);
+      copy(values.data(), padded.data() + (margin + g.views()) * g.bins, margin * row);
+    }
+    backend.gaussian(context, {1, all, g.bins, views, bins, radius, std::llround(std::ceil(3 * bins)), padded.data(),
+                               smoothed.data()});
+    copy(smoothed.data() + margin * g.bins, values.data(), g.views() * row);
+  }
+
+  // Takes from D what a polynomial of the metal's path explains; returns its root mean square.
+  double calibrate() {
+    evidence_with(0.01);
+    double curve[4], size[2];
+    backend.fit_powers(context, {rays, metal.data(), found.data(), weight.data(), trace.data(), 2, 6, curve});
+    backend.ray_calibrate(context, {rays, trace.data(), static_cast<float>(curve[0]), static_cast<float>(curve[1]),
+                                    metal.data(), work.data(), found.data()});
+    backend.quantiles(context, {rays, work.data(), trace.data(), true, 0, {}, size});
+    return size[1];
+  }
+
+  // Tissue paths of all rays, into `result`.
+  void tissue_from_metal(Fit& fit) {
+    zero(smooth);
+    double width = 0.015;
+    if (fit.edge == EdgeRays::subray) {
+      fit.calibration = calibrate();
+      for (const auto& [views, bins, prior_width] : kCascade) {
+        evidence_with(0.01);
+        smoothen(weight, views, bins);
+        smoothen(evidence, views, bins);
+        backend.ray_spread(context, {rays, static_cast<float>(1 / (prior_width * prior_width)), weight.data(),
+                                     evidence.data(), smooth.data()});
+      }
+      keep(rays, where.data(), smooth);
+      double typical[3];
+      backend.quantiles(context, {rays, smooth.data(), trace.data(), true, 1, {0.5}, typical});
+      width = std::clamp(0.5 * 1.4826 * typical[0], 0.006, 0.04);
+    }
+    backend.ray_blend(context, {rays, where.data(), static_cast<float>(width), prior.data(), smooth.data(),
+                                found.data(), variance.data(), result.data()});
+  }
+
+  // Metal and tissue in turn, from the tissue paths of NMAR in `prior`. The tissue's rays end in `result`, their FBP in `image`.
+  Fit solve(EdgeRays edge) {
+    const int iterations = o.iterations > 0 ? o.iterations : edge == EdgeRays::div4 ? 3 : 2;
+    Fit fit;
+    for (int k = 0; k < iterations; k++) {
+      if (k > 0) prior_from_image();
+      fit = k < 2 ? identify(edge) : try_material(edge, fit.material);
+      tissue_from_metal(fit);
+      reconstruct(result.data(), image.data());
+    }
+    return fit;
+  }
+
+  Fit solve_either() {
+    Scratch<float> first_prior = floats(rays), first_bone = floats(rays), physical = floats(rays),
+                   physical_image = floats(pixels);
+    Scratch<uint8_t> physical_mask = bytes(pixels);
+    const int64_t size = rays * static_cast<int64_t>(sizeof(float));
+    copy(prior.data(), first_prior.data(), size);
+    copy(bone.data(), first_bone.data(), size);
+    const Fit subray = solve(EdgeRays::subray);
+    std::swap(result, physical);
+    std::swap(image, physical_image);
+    metal_rays.export_mask(physical_mask.data());
+    std::swap(prior, first_prior);
+    std::swap(bone, first_bone);
+    const Fit div4 = solve(EdgeRays::div4);
+    metal_rays.export_mask(mask.data());
+    if (div4.residual < subray.residual / 2) return div4;
+    std::swap(result, physical);
+    std::swap(image, physical_image);
+    std::swap(mask, physical_mask);
+    return subray;
+  }
+
+  // How much rougher a is than b near the metal: ln of the ratio of mean gradients, 1 to 12 pixels from it, in the body.
+  double rougher(const uint8_t* metal_mask, const float* a, const float* b) {
+    Scratch<uint8_t> near = bytes(pixels), ring = bytes(pixels);
+    Scratch<float> outside = floats(pixels);
+    dilate(metal_mask, 1, near.data());
+    dilate(metal_mask, 13, ring.data());
+    backend.select(context, {pixels, near.data(), nullptr, b, 0, 0, outside.data()});
+    backend.select(context, {pixels, ring.data(), outside.data(), nullptr, 0, 0, scrap.data()});
+    backend.threshold(context, {pixels, scrap.data(), static_cast<float>(o.mu_water / 2), true, ring.data()});
+    double of_a[2], of_b[2];
+    backend.mean_gradient(context, {g.grid.rows, g.grid.columns, a, ring.data(), of_a});
+    backend.mean_gradient(context, {g.grid.rows, g.grid.columns, b, ring.data(), of_b});
+    return std::log(of_a[0] / of_b[0]);
+  }
+
+  Verdict judge(const Fit& fit, double roughness) const {
+    const auto above = [](double value, double most) { return !(value <= most); };  // NaN is above
+    const double away = std::fabs(std::log(fit.density));
+    if (above(fit.residual, 0.20) || above(away, 0.20) || above(fit.calibration, 0.28) || std::isnan(roughness))
+      return Verdict::nmar;
+    const bool doubtful = fit.residual > 0.09 || fit.calibration > 0.14 || roughness > 0.5 || o.photons < 3e5;
+    return doubtful ? Verdict::blend : Verdict::full;
+  }
+
+  SliceVerdict run(float* output, uint8_t* metal_out) {
+    SliceVerdict said = {double(Verdict::none), kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, 0, kNaN};
+    linearize(sinogram, measured.data());
+    if (given)
+      copy(given, mask.data(), pixels);
+    else
+      said.threshold_hu = find_metal();
+    if (!metal_rays.enclose(mask.data())) {
+      context.fill_zero(metal_out, pixels);
+      reconstruct(sinogram, output);
+      combine(pixels, {output}, {1}, output, 0);
+      return said;
+    }
+    Scratch<uint8_t> nmar_mask = bytes(pixels), first_mask = bytes(pixels);
+    Scratch<float> nmar_image = floats(o.guarded ? pixels : 0), improved = floats(o.guarded ? pixels : 0);
+    copy(mask.data(), first_mask.data(), pixels);
+    dilate(mask.data(), given ? 0 : 1, nmar_mask.data());
+    dilate(mask.data(), given && o.edge == EdgeRays::div4 ? 0 : 2, support.data());
+    metal_rays.enclose(support.data());
+    if (o.guarded) {
+      prior_from_nmar(nmar_mask.data(), nmar_image.data());
+      reconstruct(prior.data(), improved.data());
+      refine(prior.data(), improved.data(), std::min(2, refinements()));
+    }
+    {
+      Scratch<float> unused = floats(pixels);
+      prior_from_nmar(support.data(), unused.data());
+    }
+    metal_trace(context, backend, g, 1, support.data(), where.data());
+    Fit fit;
+    if (o.edge == EdgeRays::automatic) {
+      fit = solve_either();
+    } else {
+      fit = solve(o.edge);
+      metal_rays.export_mask(mask.data());
+    }
+    copy(image.data(), output, pixels * static_cast<int64_t>(sizeof(float)));
+    refine(result.data(), output, refinements());
+    Verdict verdict = Verdict::full;
+    if (o.guarded) {
+      said.roughness = rougher(first_mask.data(), output, improved.data());
+      verdict = judge(fit, said.roughness);
+      if (verdict == Verdict::nmar) combine(pixels, {nmar_image.data()}, {1}, output);
+      if (verdict == Verdict::blend) combine(pixels, {output, improved.data()}, {0.5, 0.5}, output);
+    }
+    if (verdict == Verdict::nmar) std::swap(mask, first_mask);
+    copy(mask.data(), metal_out, pixels);
+    int64_t box[5];
+    backend.bounds(context, {g.grid.rows, g.grid.columns, metal_out, box});
+    said.verdict = double(verdict);
+    said.edge = double(fit.edge);
+    said.material = fit.material;
+    said.density = fit.density;
+    said.residual = fit.residual;
+    said.calibration = fit.calibration;
+    said.metal_pixels = double(box[4]);
+    return said;
+  }
+};
+
+}  // namespace
+
+void polychromatic_mar(const Context& context, const Backend& backend, const PolychromaticMarArgs& args) {
+  const int64_t rays = args.geometry.rays(), pixels = args.geometry.grid.pixels();
+  for (int64_t s = 0; s < args.slices; s++) {
+    Slice slice{context, backend, args, args.sinograms + s * rays, args.masks ? args.masks + s * pixels : nullptr};
+    args.verdicts[s] = slice.run(args.images + s * pixels, args.metal + s * pixels);
+  }
+}
+
+}  // namespace sino
