@@ -1,4 +1,4 @@
-/** Slice by slice is the same as all at once, bit for bit, and stops when the loop is left. */
+/** Slice by slice is the same as all at once (bit for bit where the grouping of slices is the same), and stops when the loop is left. */
 import * as assert from "uvu/assert";
 import { correctStream, reconstructStream, seriesStream } from "../../lib/batch/stream.ts";
 import { type Volume, volume } from "../../lib/core/arrays.ts";
@@ -54,7 +54,10 @@ test("correctStream of seriesStream is correctImages of readSeries", async () =>
   for await (const { index, hu, metalPixels } of correctStream(images(), { pixelMm })) {
     assert.is(index, count++);
     assert.is(metalPixels, whole.metalPixels[index]);
-    assert.ok(same(hu.data, slice(whole.hu, index)), `slice ${index}`);
+    // other slices beside it, another order of sums: back-projection of a batch shares places between slices
+    const expected = slice(whole.hu, index);
+    const apart = hu.data.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), 0);
+    assert.ok(apart <= 0.01, `slice ${index} is ${apart} HU apart`);
   }
   assert.is(count, 7);
 });
