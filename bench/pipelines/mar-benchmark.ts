@@ -3,7 +3,7 @@
  * 416², 640 views, titanium, 2·10⁷ photons. The same simulator and reconstruction on both sides, as in the field; it says how
  * methods compare under that protocol, not how they do on a scanner.
  *
- *     node --import tsx bench/pipelines/mar-benchmark.ts [--set trunk|all] [--rounds 5] [--material titanium] [--methods uncorrected,li,nmar,true-rays] [--out FILE.json]
+ *     node --import tsx bench/pipelines/mar-benchmark.ts [--set evaluation|tuning|trunk|all] [--rounds 5] [--material titanium] [--methods uncorrected,li,nmar,true-rays] [--out FILE.json]
  *
  * Ten pairs per round. "true-rays" is the ceiling of inpainting: the metal-free measurement inside the trace.
  */
@@ -18,7 +18,7 @@ import { type MetalPair, simulateMetalPair } from "../../lib/physics/index.ts";
 import { fbp } from "../../lib/tomography/fbp.ts";
 import type { Geometry } from "../../lib/tomography/geometry.ts";
 import { readGeometry } from "../../lib/tomography/geometry-file.ts";
-import { marPairs, type Pairs, sizeGroups } from "./mar-pairs.ts";
+import { marPairs, type PairSet, type Pairs, pairSets, sizeGroups } from "./mar-pairs.ts";
 
 type Method = (pair: MetalPair, metalMask: Volume<Uint8Array<ArrayBuffer>>, geometry: Geometry) => Promise<ArrayLike>;
 
@@ -63,7 +63,7 @@ function table(rows: readonly Row[], group: readonly number[]): string {
 
 const { values } = parseArgs({
   options: {
-    set: { type: "string", default: "trunk" },
+    set: { type: "string", default: "evaluation" },
     rounds: { type: "string", default: "5" },
     material: { type: "string", default: "titanium" },
     methods: { type: "string", default: Object.keys(methods).join(",") },
@@ -74,11 +74,11 @@ const { values } = parseArgs({
 const names = values.methods.split(",");
 const unknown = names.find((name) => !Object.hasOwn(methods, name));
 if (unknown) throw new Error(`Expected methods among ${Object.keys(methods).join(", ")} but received ${unknown}.`);
-if (values.set !== "trunk" && values.set !== "all")
-  throw new Error(`Expected --set trunk or all but received ${values.set}.`);
+if (!pairSets.includes(values.set as PairSet))
+  throw new Error(`Expected --set ${pairSets.join(", ")} but received ${values.set}.`);
 const batch = Number(values.batch);
 const geometry = await readGeometry(join(import.meta.dirname, "../../examples/geometry/syndeeplesion-640.json"));
-const pairs = await marPairs(values.set, Number(values.rounds));
+const pairs = await marPairs(values.set as PairSet, Number(values.rounds));
 const total = pairs.group.length;
 const rows: Row[] = names.map((method) => ({ method, psnr: [], ssim: [], secondsPerPair: 0 }));
 let simulated = 0;

@@ -2,9 +2,7 @@
  * The pairs of the metal-artefact benchmark: clean CT slices of five patients, and metal of the ten sizes and part counts of the
  * field's test set, made of the XCIST challenge's shapes and put where there is tissue. Seeded; the same on every run.
  */
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type Volume, volume } from "../../lib/core/arrays.ts";
 import { listSeries, readSeries } from "../../lib/data/dicom/index.ts";
@@ -14,6 +12,8 @@ import { clip } from "../../lib/image/pixels.ts";
 import { resample } from "../../lib/image/resample.ts";
 import { realData } from "../../test/support/data.ts";
 import { randomSource } from "../../test/support/random.ts";
+import { benchCache, regionSlices, trainFolder } from "../mismatch/slices.ts";
+import { isShapeOf, type Purpose, regions } from "../mismatch/split.ts";
 
 export const imageSize = 416;
 
@@ -51,30 +51,29 @@ const sets = {
   trunk: { "acrin-flt-breast": 5, "lung-fused-ct": 3, "c4kc-kits": 2 },
   all: { "acrin-flt-breast": 4, "cmb-crc": 2, "lung-fused-ct": 2, "c4kc-kits": 1, "ge-head-tilted": 1 },
 } as const;
-export type PairSet = keyof typeof sets;
-const patients = Object.keys(sets.all);
+/** Smooth kernels again, of slices and shapes kept apart: see bench/mismatch/split.ts. Patients and their slices for every ten pairs. */
+const purposes = {
+  tuning: { "acrin-flt-breast": 6, "lung-fused-ct": 4 },
+  evaluation: { "acrin-flt-breast": 4, "c4kc-kits": 3, "lung-fused-ct": 2, "cornerstone-chest": 1 },
+} as const satisfies Record<Purpose, Record<string, number>>;
+type TrainSet = keyof typeof sets;
+export type PairSet = TrainSet | Purpose;
+export const pairSets: readonly PairSet[] = ["tuning", "evaluation", "trunk", "all"];
+const isPurpose = (set: PairSet): set is Purpose => Object.hasOwn(purposes, set);
+const patients = [...Object.keys(sets.all), "cornerstone-chest"];
 
 /** Of the whole-body patient: files with a port or dental fillings; the trunk begins below the shoulders. */
 const hasMetal = (file: number) => (file >= 52 && file <= 58) || (file >= 82 && file <= 88);
 const firstTrunkFile = 89;
 
-function isUsable(set: PairSet, patient: string, path: string): boolean {
+function isUsable(set: TrainSet, patient: string, path: string): boolean {
   if (patient !== "acrin-flt-breast") return true;
   const file = Number(/(\d+)\.dcm$/.exec(basename(path))?.[1]);
   return !hasMetal(file) && (set === "all" || file >= firstTrunkFile);
 }
 
-function unpacked(archive: string, folder: string): string {
-  const target = join(folder, "ct-train");
-  if (existsSync(target)) return target;
-  mkdirSync(folder, { recursive: true });
-  const { status, stderr } = spawnSync("tar", ["-xJf", archive, "-C", folder], { encoding: "utf8" });
-  if (status !== 0) throw new Error(`tar could not unpack ${archive}: ${stderr}`);
-  return target;
-}
-
 /** The slices without metal of every series of a patient, HU of 512 × 512. */
-async function cleanSlices(folder: string, patient: string, set: PairSet): Promise<Float32Array[]> {
+async function cleanSlices(folder: string, patient: string, set: TrainSet): Promise<Float32Array[]> {
   const clean: Float32Array[] = [];
   for (const { seriesUid } of await listSeries(join(folder, patient))) {
     const { volume: hu, slices } = await readSeries(join(folder, patient), { seriesUid });
@@ -88,9 +87,11 @@ async function cleanSlices(folder: string, patient: string, set: PairSet): Promi
 }
 
 /** `count` slices, evenly spread, resampled to 416 × 416 with air at −1000. */
-async function patientSlices(folder: string, patient: string, set: PairSet, count: number): Promise<Float32Array[]> {
-  const clean = await cleanSlices(folder, patient, set);
-  const chosen = Array.from({ length: count }, (_, k) => clean[Math.floor(((k + 0.5) * clean.length) / count)]!);
+async function patientSlices(patient: string, set: PairSet, count: number): Promise<Float32Array[]> {
+  const region = regions.find((r) => r.patient === patient && r.purpose === set);
+  const chosen = region
+    ? (await regionSlices(region, count)).map(({ hu }) => hu)
+    : evenly(await cleanSlices(join(trainFolder(), "ct-train"), patient, set as TrainSet), count);
   return Promise.all(
     chosen.map(async (data) => {
       const side = Math.sqrt(data.length);
@@ -99,6 +100,9 @@ async function patientSlices(folder: string, patient: string, set: PairSet, coun
     }),
   );
 }
+
+const evenly = <T>(all: readonly T[], count: number): T[] =>
+  Array.from({ length: count }, (_, k) => all[Math.floor(((k + 0.5) * all.length) / count)]!);
 
 interface Blob {
   /** Offsets from the blob's middle, pixels. */
@@ -142,13 +146,20 @@ function place(blob: Blob, hu: Float32Array, mask: Uint8Array, random: () => num
   return undefined;
 }
 
-function metalFor(pair: number, hu: Float32Array, shapes: Float64Array, side: number): Uint8Array {
+interface Shapes {
+  data: Float64Array;
+  side: number;
+  /** Which of them may be used. */
+  indices: readonly number[];
+}
+
+function metalFor(pair: number, hu: Float32Array, { data, side, indices }: Shapes): Uint8Array {
   const random = randomSource(1000 + pair);
   const [area, parts] = fieldMetals[pair % 10]!;
   const mask = new Uint8Array(imageSize * imageSize);
   let around: [number, number] | undefined;
   for (let part = 0; part < parts; part++) {
-    const blob = blobOf(shapes, side, Math.floor(random() * (shapes.length / side ** 2)), area / parts);
+    const blob = blobOf(data, side, indices[Math.floor(random() * indices.length)]!, area / parts);
     around = place(blob, hu, mask, random, around) ?? around;
   }
   if (!mask.includes(1)) throw new Error(`pair ${pair}: no place for metal in the slice`);
@@ -156,18 +167,16 @@ function metalFor(pair: number, hu: Float32Array, shapes: Float64Array, side: nu
 }
 
 /** Ten pairs per round, each with one of the ten metals. */
-async function makePairs(set: PairSet, rounds: number, cache: string): Promise<Pairs> {
-  const archive = realData("ct-train.tar.xz");
+async function makePairs(set: PairSet, rounds: number): Promise<Pairs> {
   const library = realData("masks/xcist_metal_masks.mat");
-  if (!archive || !library)
-    throw new Error("The benchmark needs ct-train.tar.xz and masks/ of the real data (SINOGRAM_DATA).");
-  const folder = unpacked(archive, cache);
+  if (!library) throw new Error("The benchmark needs masks/ of the real data (SINOGRAM_DATA).");
   const { array } = await readMatArray(library);
-  const [, side] = array.shape as [number, number, number];
-  const shapes = Float64Array.from(array.data as ArrayLike<number>);
+  const [count, side] = array.shape as [number, number, number];
+  const indices = Array.from({ length: count }, (_, i) => i).filter((i) => !isPurpose(set) || isShapeOf(set, i));
+  const shapes = { data: Float64Array.from(array.data as ArrayLike<number>), side, indices };
   const drawers: { patient: string; slices: Float32Array[] }[] = [];
-  for (const [patient, n] of Object.entries(sets[set]))
-    drawers.push({ patient, slices: await patientSlices(folder, patient, set, n * rounds) });
+  for (const [patient, n] of Object.entries(isPurpose(set) ? purposes[set] : sets[set]))
+    drawers.push({ patient, slices: await patientSlices(patient, set, n * rounds) });
   const order = drawers.flatMap(({ patient, slices }) =>
     slices.map((hu, i) => ({ patient, hu, round: (i * rounds) / slices.length })),
   );
@@ -178,7 +187,7 @@ async function makePairs(set: PairSet, rounds: number, cache: string): Promise<P
   const masks = new Uint8Array(order.length * imageSize ** 2);
   for (const [i, { hu }] of order.entries()) {
     images.set(hu, i * imageSize ** 2);
-    masks.set(metalFor(metalOf(i), hu, shapes, side), i * imageSize ** 2);
+    masks.set(metalFor(metalOf(i), hu, shapes), i * imageSize ** 2);
   }
   const shape = [order.length, imageSize, imageSize];
   return {
@@ -190,14 +199,10 @@ async function makePairs(set: PairSet, rounds: number, cache: string): Promise<P
 }
 
 /** The pairs, from the cache where they are there. Remove the cache folder after changing how they are made. */
-export async function marPairs(
-  set: PairSet,
-  rounds: number,
-  cache = join(tmpdir(), "sinogram-mar-benchmark"),
-): Promise<Pairs> {
+export async function marPairs(set: PairSet, rounds: number, cache = benchCache): Promise<Pairs> {
   const path = (name: string) => join(cache, `${set}-${rounds}`, name);
   if (!existsSync(path("about.npy"))) {
-    const pairs = await makePairs(set, rounds, cache);
+    const pairs = await makePairs(set, rounds);
     await writeNpy(path("images.npy"), pairs.images);
     await writeNpy(path("masks.npy"), pairs.masks);
     const about = pairs.group.flatMap((group, i) => [group, patients.indexOf(pairs.patient[i]!)]);
