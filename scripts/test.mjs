@@ -24,7 +24,7 @@ const scratch = mkdtempSync(join(tmpdir(), "sinogram-test-"));
 const record = join(scratch, "record.ndjson");
 const runner = spawn(
   process.execPath,
-  ["--import", "tsx", "--test", "--test-concurrency=2", "--test-timeout=240000", "--test-reporter=spec", ...files],
+  ["--import", "tsx", "--test", "--test-concurrency=2", "--test-timeout=600000", "--test-reporter=spec", ...files],
   { cwd: root, stdio: "inherit", env: { ...process.env, SINOGRAM_TEST_RECORD: record, FORCE_COLOR: "0" } },
 );
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => runner.kill(signal));

@@ -20,7 +20,7 @@ for (const options of [
   ["--order=random:2", "--no-check"],
 ])
   testHere(options.join(" "), async () => {
-    const { stdout } = await promisify(execFile)(program, options, { timeout: 120_000 }).catch((error) => {
+    const { stdout } = await promisify(execFile)(program, options, { timeout: 300_000 }).catch((error) => {
       const lines = String(error.stdout).split("\n");
       throw new Error(`${error.message}\n${lines.filter((line) => !line.startsWith("ok ")).join("\n")}`);
     });
