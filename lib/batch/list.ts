@@ -20,7 +20,7 @@ const optionFields = {
     muWater: positive,
   },
   mar: {
-    method: z.enum(["li", "nmar"]),
+    method: z.enum(["auto", "li", "nmar"]).transform((name) => (name === "auto" ? "nmar" : name)),
     metalHu: z.number(),
     minimumPixels: count,
     passes: count.max(10),

@@ -78,7 +78,9 @@ function addMar(program: Commander, start: Start): void {
     .argument("[input]", "DICOM folder, or .npy / .nii of HU")
     .requiredOption("-o, --output <path>", "folder for DICOM, array file otherwise")
     .addOption(
-      new Option("--method <name>", "linear interpolation or normalised").choices(["li", "nmar"]).default("nmar"),
+      new Option("--method <name>", "how; polychromatic and what auto makes of it need --sinogram")
+        .choices(["auto", "li", "nmar", "polychromatic"])
+        .default("nmar"),
     )
     .option("--metal-hu <HU>", "pixels at or above are metal; default 2500", anyNumber)
     .option("--minimum-pixels <n>", "smaller groups of metal pixels are noise; default 3", count)
@@ -88,8 +90,9 @@ function addMar(program: Commander, start: Start): void {
     .option("--all", "every CT series of the folder, each into a folder of its own below the output")
     .option("--pixel-mm <mm>", "pixel size of .npy images, or row,column spacing", pixelSize)
     .option("--sinogram <file>", "measured sinogram instead of images")
-    .option("--metal-mask <file>", "with --sinogram: where the metal is, in the image")
+    .option("--metal-mask <file>", "with --sinogram: where the metal is, in the image; default found there")
     .option("--geometry <file>", "with --sinogram: geometry JSON")
+    .option("--physics <file>", 'for polychromatic and auto: physics JSON (see examples/physics), or "auto"')
     .addOption(new Option("--filter <name>", "with --sinogram: window on the ramp; default ram-lak").choices(filters))
     .option("--cutoff <fraction>", "with --sinogram: highest frequency that passes; default 1", fraction)
     .option("--reinsert", "with --sinogram: put the metal of the uncorrected image back")
@@ -160,7 +163,7 @@ function addBatch(program: Commander, start: Start): void {
     .addOption(new Option("--filter <name>", "reconstruct: window on the ramp; default ram-lak").choices(filters))
     .option("--cutoff <fraction>", "reconstruct: highest frequency that passes; default 1", fraction)
     .option("--hu", "reconstruct: write HU instead of 1/mm")
-    .addOption(new Option("--method <name>", "mar: default nmar").choices(["li", "nmar"]))
+    .addOption(new Option("--method <name>", "mar: default nmar").choices(["auto", "li", "nmar"]))
     .option("--metal-hu <HU>", "mar: pixels at or above are metal; default 2500", anyNumber)
     .option("--minimum-pixels <n>", "mar: smaller groups of metal pixels are noise; default 3", count)
     .option("--passes <n>", "mar: how often the prior is refined; default 2", count)

@@ -15,12 +15,12 @@ import {
   sizes,
   timed,
 } from "./command.ts";
-import type { MarOptions } from "./mar.ts";
+import type { ImageMarOptions } from "./mar.ts";
 import { describeGeometry, methodNames, virtualScanNote } from "./mar-words.ts";
 import { checkFileTarget, checkReportTargets, withFileOutputs } from "./outputs.ts";
 import { recordText, sidecarPath } from "./sidecar.ts";
 
-export function marOfImages(input: string, given: MarOptions): Command {
+export function marOfImages(input: string, given: ImageMarOptions): Command {
   return async (run) => {
     const { output, method } = given;
     const target = checkOutputFormat(output);
@@ -106,7 +106,7 @@ export function marOfImages(input: string, given: MarOptions): Command {
 }
 
 export function thresholds(
-  given: MarOptions,
+  given: ImageMarOptions,
 ): Pick<CorrectImagesOptions, "metalHu" | "minimumPixels" | "passes" | "muWater"> {
   const { metalHu, minimumPixels, passes, muWater } = given;
   return { metalHu, minimumPixels, passes, muWater };

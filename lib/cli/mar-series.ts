@@ -12,7 +12,7 @@ import { type CorrectedImages, correctImages } from "../mar/image.ts";
 import { writeReport } from "../report/report.ts";
 import { type Command, counted, jobOptions, quietly, type Run, timed } from "./command.ts";
 import { exitCodeOf, exitCodes, type FailureDocument, failureDocument, failureLine } from "./failure.ts";
-import type { MarOptions } from "./mar.ts";
+import type { ImageMarOptions } from "./mar.ts";
 import { noMetal, thresholds } from "./mar-images.ts";
 import { describeGeometry, methodNames, virtualScanNote } from "./mar-words.ts";
 import { checkFolderTarget, withFolderOutput } from "./outputs.ts";
@@ -28,7 +28,7 @@ interface Outcome {
   warnings: readonly string[];
 }
 
-export function marOfSeries(folder: string, given: MarOptions): Command {
+export function marOfSeries(folder: string, given: ImageMarOptions): Command {
   return async (run) => {
     const { output } = given;
     await checkFolderTarget(output, given.all ? true : (given.overwrite ?? false));
@@ -53,7 +53,7 @@ async function checkApart(folder: string, output: string, { console }: Run): Pro
     console.warn(`${output} lies inside ${folder}: the next run there will find two series, and needs --series.`);
 }
 
-async function everySeries(folder: string, given: MarOptions, run: Run): Promise<number> {
+async function everySeries(folder: string, given: ImageMarOptions, run: Run): Promise<number> {
   const { series, damaged } = await scanSeries(folder, { signal: run.signal });
   const chosen = series.filter(({ modality, isLocalizer }) => modality === "CT" && !isLocalizer);
   if (chosen.length === 0)
@@ -93,7 +93,7 @@ async function oneSeries(
   folder: string,
   seriesUid: string | undefined,
   output: string,
-  given: MarOptions,
+  given: ImageMarOptions,
   run: Run,
 ): Promise<Outcome> {
   const { method } = given;
@@ -182,7 +182,7 @@ async function report(
   seconds: number,
   folder: string,
   target: string,
-  given: MarOptions,
+  given: ImageMarOptions,
   run: Run,
 ): Promise<void> {
   const { method, metalHu = 2500 } = given;

@@ -1,11 +1,19 @@
-/** `sinogram mar --sinogram`: a measured sinogram with a mask of its metal. */
+/** `sinogram mar --sinogram`: a measured sinogram, with a mask of its metal or without. */
 import { dirname, join } from "node:path";
+import type { ArrayLike, TypedArray, Volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
+import { dilate } from "../image/morphology.ts";
 import { statistics } from "../image/pixels.ts";
+import type { SliceVerdict } from "../mar/guard.ts";
+import { findMetal } from "../mar/metal.ts";
+import { marPhysics } from "../mar/physics.ts";
+import { polychromaticMar } from "../mar/polychromatic.ts";
 import { correctSinogram, reinsertMetal } from "../mar/sinogram.ts";
 import { muWater70keV } from "../physics/constants.ts";
-import { writeReport } from "../report/report.ts";
+import { readPhysics } from "../physics/physics.ts";
+import { type ReportTable, writeReport } from "../report/report.ts";
 import { fbp } from "../tomography/fbp.ts";
+import type { Geometry } from "../tomography/geometry.ts";
 import { readGeometry } from "../tomography/geometry-file.ts";
 import {
   type Command,
@@ -20,36 +28,50 @@ import {
   timed,
 } from "./command.ts";
 import type { MarOptions } from "./mar.ts";
-import { describeGeometry, methodNames } from "./mar-words.ts";
+import { describeGeometry, methodNames, verdictTable, verdictText } from "./mar-words.ts";
 import { checkFileTarget, checkReportTargets, withFileOutputs } from "./outputs.ts";
 import { warnOfMissingViews } from "./reconstruct.ts";
 import { recordText, sidecarPath } from "./sidecar.ts";
 
-type Given = MarOptions & { sinogram: string; metalMask: string; geometry: string };
+type Given = MarOptions & { sinogram: string; geometry: string };
+type Planes = Volume<TypedArray>;
+
+/** What a method made, and what there is to say of it. */
+interface Corrected {
+  images: Volume;
+  /** Where metal was taken to be. */
+  metal: ArrayLike;
+  muWater: number;
+  /** For the record. */
+  details: Record<string, unknown>;
+  /** For the report. */
+  facts: [label: string, value: string][];
+  tables: ReportTable[];
+  note: string;
+}
 
 export function marOfSinogram(given: Given): Command {
   return async (run) => {
-    const { output, method, muWater = muWater70keV, filter = "ram-lak", cutoff = 1, passes } = given;
+    const { output, method, metalMask: maskFile } = given;
     const target = checkOutputFormat(output);
-    const inputs = [given.sinogram, given.metalMask, given.geometry];
+    const physicsFile = given.physics === "auto" ? undefined : given.physics;
+    const inputs = [given.sinogram, maskFile, given.geometry, physicsFile].filter((path) => path !== undefined);
     await checkFileTarget(target, inputs);
     if (given.report) await checkReportTargets(target, inputs);
     const geometry = await readGeometry(given.geometry);
     const [sinograms, reading] = await timed(async () =>
       requirePlanes(await load(given.sinogram, run), "a sinogram [view, bin]"),
     );
-    const metalMask = requirePlanes(await load(given.metalMask, run), "a mask [row, column]");
-    await checkMask(metalMask, given.metalMask, run);
+    const mask = maskFile === undefined ? undefined : requirePlanes(await load(maskFile, run), "a mask [row, column]");
+    if (mask) await checkMask(mask, maskFile!, run);
     warnOfMissingViews(geometry, run);
-    const options = { ...jobOptions(run), method, muWater, filter, cutoff, passes };
-    const [corrected, computing] = await timed(() => correctSinogram(sinograms, { metalMask }, geometry, options));
-    if (corrected.fullViews > 0)
-      run.console.warn(
-        `In ${corrected.fullViews} views metal covers every ray; they were filled from their neighbours.`,
-      );
+    const correct = method === "li" || method === "nmar" ? replaceTrace : invertPhysics;
+    const [corrected, computing] = await timed(() => correct(sinograms, mask, geometry, given, run));
+    const { metal, muWater } = corrected;
+    const { filter = "ram-lak", cutoff = 1 } = given;
     const needsBefore = given.reinsert || given.report;
     const before = needsBefore ? await fbp(sinograms, geometry, { ...jobOptions(run), filter, cutoff }) : undefined;
-    const withMetal = before ? await reinsertMetal(corrected.images, before, metalMask, quietly(run)) : undefined;
+    const withMetal = before ? await reinsertMetal(corrected.images, before, metal, quietly(run)) : undefined;
     const images = given.reinsert ? withMetal! : corrected.images;
 
     const paths = await withFileOutputs(run.signal, async (outputs) => {
@@ -58,10 +80,15 @@ export function marOfSinogram(given: Given): Command {
         {
           command: "mar",
           unit: "1/mm",
-          inputs: { sinogram: given.sinogram, metalMask: given.metalMask, geometry: given.geometry },
+          inputs: {
+            sinogram: given.sinogram,
+            ...(maskFile && { metalMask: maskFile }),
+            geometry: given.geometry,
+            ...(given.physics && { physics: given.physics }),
+          },
           outputs: [output],
           geometry,
-          details: { method, passes: passes ?? 1, muWater, filter, cutoff, reinsert: given.reinsert ?? false },
+          details: { method, muWater, ...corrected.details, filter, cutoff, reinsert: given.reinsert ?? false },
           seconds: { reading, computing, writing },
         },
         run,
@@ -75,18 +102,21 @@ export function marOfSinogram(given: Given): Command {
               { name: "Uncorrected", hu: await huOfMu(before, muWater, run) },
               { name: method.toUpperCase(), hu: await huOfMu(withMetal!, muWater, run) },
             ],
-            metal: metalMask,
+            metal,
             pixelMm: geometry.image.pixelMm,
             seconds: computing,
             facts: [
               ["Method", methodNames[method]],
               ["Input", given.sinogram],
+              ["Metal", maskFile ?? "found by threshold in the uncorrected image"],
               ["Geometry", describeGeometry(geometry)],
               ["µ of water", `${muWater} 1/mm`],
               ["Filter", `${filter}, cut-off ${cutoff}`],
+              ...corrected.facts,
             ],
+            tables: corrected.tables,
             notes: [
-              "Measured sinogram: the rays through metal were replaced, all others are as measured. The images here have the metal of the uncorrected reconstruction put back" +
+              `${corrected.note} The images here have the metal of the uncorrected reconstruction put back` +
                 (given.reinsert ? "." : `; ${output} has not.`),
             ],
             warnings: run.console.warnings,
@@ -95,7 +125,10 @@ export function marOfSinogram(given: Given): Command {
           (name, ...chunks) => outputs.file(join(dirname(target), name), ...chunks),
         );
     });
-    run.console.log(`${output}: ${sizes(images.shape)}, 1/mm, ${method.toUpperCase()}, ${computing.toFixed(2)} s`);
+    const said = corrected.details["slices"] ? `, ${verdictText(corrected.details["slices"] as SliceVerdict[])}` : "";
+    run.console.log(
+      `${output}: ${sizes(images.shape)}, 1/mm, ${method.toUpperCase()}${said}, ${computing.toFixed(2)} s`,
+    );
     for (const path of paths.slice(2)) run.console.log(path);
     await run.console.result({
       output,
@@ -104,6 +137,7 @@ export function marOfSinogram(given: Given): Command {
       unit: "1/mm",
       method,
       muWater,
+      ...corrected.details,
       seconds: computing,
       warnings: run.console.warnings,
     });
@@ -111,7 +145,69 @@ export function marOfSinogram(given: Given): Command {
   };
 }
 
-async function checkMask(mask: Parameters<typeof statistics>[0], path: string, run: Run): Promise<void> {
+/** LI and NMAR: what was measured behind metal is replaced. */
+async function replaceTrace(
+  sinograms: Planes,
+  mask: Planes | undefined,
+  geometry: Geometry,
+  given: Given,
+  run: Run,
+): Promise<Corrected> {
+  const { method, muWater = muWater70keV, passes, filter = "ram-lak", cutoff = 1 } = given;
+  if (method !== "li" && method !== "nmar") throw new TypeError(method);
+  const metalMask = mask ?? (await foundMetal(sinograms, geometry, muWater, run));
+  const options = { ...jobOptions(run), method, muWater, filter, cutoff, passes };
+  const { images, fullViews } = await correctSinogram(sinograms, { metalMask }, geometry, options);
+  if (fullViews > 0)
+    run.console.warn(`In ${fullViews} views metal covers every ray; they were filled from their neighbours.`);
+  return {
+    images,
+    metal: metalMask,
+    muWater,
+    details: { passes: passes ?? 1 },
+    facts: [],
+    tables: [],
+    note: "Measured sinogram: the rays through metal were replaced, all others are as measured.",
+  };
+}
+
+/** The metal of the uncorrected images and a pixel around it. */
+async function foundMetal(sinograms: Planes, geometry: Geometry, muWater: number, run: Run): Promise<ArrayLike> {
+  const metal = await findMetal(await fbp(sinograms, geometry, quietly(run)), { ...quietly(run), muWater });
+  const { maximum } = await statistics(metal, quietly(run));
+  if (maximum === 0) run.console.warn("No metal was found at or above 3000 HU, so this is the plain reconstruction.");
+  return dilate(metal, { radius: 1, ...quietly(run) });
+}
+
+/** Polychromatic inversion: what was measured behind metal is used. */
+async function invertPhysics(
+  sinograms: Planes,
+  metalMask: Planes | undefined,
+  geometry: Geometry,
+  given: Given,
+  run: Run,
+): Promise<Corrected> {
+  const { method, physics: file = "auto" } = given;
+  const physics = marPhysics(file === "auto" ? "auto" : await readPhysics(file));
+  const options = { ...jobOptions(run), metalMask, physics, guarded: method === "auto" };
+  const { images, metal, slices } = await polychromaticMar(sinograms, geometry, options);
+  if (slices.every(({ verdict }) => verdict === "none"))
+    run.console.warn("No metal was found at or above 3000 HU, so this is the plain reconstruction.");
+  return {
+    images,
+    metal,
+    muWater: physics.muWater,
+    details: { physics: file, spectrum: physics.spectrum.name, slices },
+    facts: [
+      ["Physics", file === "auto" ? "the field's 120 kVp; metal, density and edge model found" : file],
+      ["Verdict", verdictText(slices)],
+    ],
+    tables: [verdictTable(slices)],
+    note: "Measured sinogram: the rays through metal were inverted for the tissue behind it, and all rays made monochromatic.",
+  };
+}
+
+async function checkMask(mask: ArrayLike, path: string, run: Run): Promise<void> {
   const { minimum, maximum, nonFinite } = await statistics(mask, quietly(run));
   const refuse = (what: string) =>
     sinoError("ERR_SINO_OUT_OF_RANGE", `Expected a mask that is not zero where metal is in ${path} but ${what}`, {

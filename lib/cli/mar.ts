@@ -8,7 +8,8 @@ import { UsageError } from "./failure.ts";
 
 export interface MarOptions {
   output: string;
-  method: MarMethod;
+  /** "polychromatic" and what "auto" makes of it need a measured sinogram; for images "auto" is NMAR. */
+  method: MarMethod | "polychromatic" | "auto";
   metalHu?: number;
   minimumPixels?: number;
   passes?: number;
@@ -19,12 +20,15 @@ export interface MarOptions {
   sinogram?: string;
   metalMask?: string;
   geometry?: string;
+  physics?: string;
   filter?: FilterName;
   cutoff?: number;
   reinsert?: boolean;
   report?: boolean;
   overwrite?: boolean;
 }
+
+export type ImageMarOptions = MarOptions & { method: MarMethod };
 
 const flagOf = (name: string): string => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
@@ -33,32 +37,45 @@ function refuse(given: MarOptions, names: readonly (keyof MarOptions)[], why: st
   if (found) throw new UsageError(`${flagOf(found)} ${why}.`);
 }
 
-const forSinograms = ["metalMask", "geometry", "filter", "cutoff", "reinsert"] as const;
+const forSinograms = ["metalMask", "geometry", "physics", "filter", "cutoff", "reinsert"] as const;
+const forReplacement = ["passes", "filter", "cutoff", "muWater"] as const;
 const forImages = ["metalHu", "minimumPixels", "pixelMm"] as const;
 const forSeries = ["series", "all", "overwrite"] as const;
+
+function forImage(given: MarOptions): ImageMarOptions {
+  const { method } = given;
+  if (method === "polychromatic")
+    throw new UsageError(
+      "--method polychromatic inverts measured rays and needs --sinogram; an image has none. Use nmar or auto.",
+    );
+  return { ...given, method: method === "auto" ? "nmar" : method };
+}
 
 export function mar(input: string | undefined, given: MarOptions): Command {
   return async (run) => {
     if (given.sinogram !== undefined) {
       if (input !== undefined) throw new UsageError(`Give either ${input} or --sinogram, not both.`);
       refuse(given, [...forImages, ...forSeries], "is for images, not for --sinogram");
-      const { sinogram, metalMask, geometry } = given;
-      if (metalMask === undefined || geometry === undefined)
-        throw new UsageError(`--sinogram needs ${metalMask === undefined ? "--metal-mask" : "--geometry"} too.`);
+      const { sinogram, geometry, method } = given;
+      if (geometry === undefined) throw new UsageError("--sinogram needs --geometry too.");
+      const isInverted = method === "polychromatic" || method === "auto";
+      if (isInverted) refuse(given, forReplacement, `is for --method li and nmar, not for ${method}`);
+      else refuse(given, ["physics"], "is for --method polychromatic and auto");
       const { marOfSinogram } = await import("./mar-sinogram.ts");
-      return marOfSinogram({ ...given, sinogram, metalMask, geometry })(run);
+      return marOfSinogram({ ...given, sinogram, geometry })(run);
     }
-    if (input === undefined) throw new UsageError("Give a DICOM folder, an image file, or --sinogram with its mask.");
+    if (input === undefined)
+      throw new UsageError("Give a DICOM folder, an image file, or --sinogram with its geometry.");
     refuse(given, forSinograms, "is for measured sinograms and needs --sinogram");
     if (/\.(npy|npz|nii|nii\.gz|hdr|img|raw|f32|mat|h5|hdf5|tiff?|png)(:[^/]*)?$/i.test(input)) {
       refuse(given, forSeries, "is for DICOM folders");
-      return (await import("./mar-images.ts")).marOfImages(input, given)(run);
+      return (await import("./mar-images.ts")).marOfImages(input, forImage(given))(run);
     }
     await stat(input).catch((error) => {
       throw ioError("read", input, error);
     });
     refuse(given, ["pixelMm"], "is for image files; DICOM says its own pixel size");
     if (given.all && given.series !== undefined) throw new UsageError("Give either --series or --all, not both.");
-    return (await import("./mar-series.ts")).marOfSeries(input, given)(run);
+    return (await import("./mar-series.ts")).marOfSeries(input, forImage(given))(run);
   };
 }

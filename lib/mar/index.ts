@@ -3,8 +3,17 @@ import type { ArrayLike, Volume } from "../core/arrays.ts";
 import type { Geometry } from "../tomography/geometry.ts";
 import { type CorrectSinogramOptions, correctSinogram, type MetalKnown } from "./sinogram.ts";
 
+export type { GuardSignals, SliceVerdict, Verdict } from "./guard.ts";
 export { type CorrectedImages, type CorrectImagesOptions, correctImages } from "./image.ts";
-export { type Metal, type MetalOptions, segmentMetal } from "./metal.ts";
+export { findMetal, type Metal, type MetalOptions, segmentMetal } from "./metal.ts";
+export {
+  type MarEdgeModel,
+  type MarPhysics,
+  marPhysics,
+  type PossibleMetal,
+  possibleMetals,
+} from "./physics.ts";
+export { type PolychromaticOptions, type PolychromaticResult, polychromaticMar } from "./polychromatic.ts";
 export {
   type CorrectedSinograms,
   type CorrectSinogramOptions,

@@ -111,6 +111,20 @@ test("mar of a sinogram, metal out and metal in, with a report", async () => {
     const { code, stderr } = await cli(...given, "--method", method, "-o", at("raw", `${method}.npy`));
     assert.is(code, 0, stderr);
   }
+  const inverted = await cli(
+    ...given,
+    "--method",
+    "polychromatic",
+    "--physics",
+    "auto",
+    "--json",
+    "-o",
+    at("raw", "poly.npy"),
+  );
+  assert.is(inverted.code, 0, inverted.stderr);
+  assert.is(JSON.parse(inverted.stdout).slices[0].verdict, "full");
+  const found = ["mar", "--sinogram", files.sinogram, "--geometry", files.geometry, "--method", "auto"];
+  assert.is((await cli(...found, "-o", at("raw", "auto.npy"))).code, 0);
   const { code, stderr } = await cli(...given, "--reinsert", "--report", "-o", at("raw", "in.npy"));
   assert.is(code, 0, stderr);
   const [without, within] = await Promise.all(["nmar", "in"].map((name) => readNpy(at("raw", `${name}.npy`))));
@@ -239,7 +253,9 @@ test("usage errors exit 2 and suggest what was meant", async () => {
     [reconstruction("-o", out, "--threads", "0"), /1 to 1024/],
     [["mar", "-o", out], /DICOM folder/],
     [["mar", files.series, "--sinogram", files.sinogram, "-o", out], /not both/],
-    [["mar", "--sinogram", files.sinogram, "-o", out], /--metal-mask/],
+    [["mar", "--sinogram", files.sinogram, "-o", out], /--geometry/],
+    [["mar", files.series, "--method", "polychromatic", "-o", out], /needs --sinogram/],
+    [["mar", files.series, "--physics", "auto", "-o", out], /--physics/],
     [["mar", files.series, "--reinsert", "-o", out], /--reinsert/],
     [["mar", files.series, "--all", "--series", "1", "-o", out], /not both/],
     [["mar", files.series, "--method", "magic", "-o", out], /li, nmar/],
