@@ -32,6 +32,8 @@ Backend table() {
 #define SINO_KERNEL(name, Args) b.name.kernel = queued<Args, cuda::name>
   SINO_KERNEL(joseph_project, JosephArgs);
   SINO_KERNEL(joseph_transpose, JosephArgs);
+  SINO_KERNEL(fourier_project, FourierArgs);
+  SINO_KERNEL(fourier_transpose, FourierArgs);
   SINO_KERNEL(backproject, BackprojectArgs);
   SINO_KERNEL(ramp_filter, FilterArgs);
   SINO_KERNEL(rebin, RebinArgs);
@@ -60,6 +62,10 @@ Backend table() {
   SINO_KERNEL(photon_noise, PhotonNoiseArgs);
   SINO_KERNEL(normal_noise, RandomArgs);
   SINO_KERNEL(random_bits, RandomArgs);
+  SINO_KERNEL(mean_intensity, MeanIntensityArgs);
+  SINO_KERNEL(detector_response, DetectorArgs);
+  SINO_KERNEL(detected_photons, DoseArgs);
+  SINO_KERNEL(lower_dose, DoseArgs);
   SINO_KERNEL(metrics_window, WindowArgs);
   SINO_KERNEL(metrics_differences, DifferenceArgs);
   SINO_KERNEL(metrics_decimate, DecimateArgs);

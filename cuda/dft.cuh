@@ -1,4 +1,4 @@
-// Discrete Fourier transforms of 2, 3, 4, 6, 8, 12 and 16 complex numbers in registers: what longer transforms are made of.
+// Discrete Fourier transforms of 2, 3, 4, 5, 6, 8, 12 and 16 complex numbers in registers: what longer transforms are made of.
 #pragma once
 
 #include "cuda/kernel.cuh"
@@ -62,6 +62,17 @@ struct Dft<4> {
   static __device__ __forceinline__ void run(float2 (&z)[4]) {
     const float2 a = z[0] + z[2], b = z[0] - z[2], c = z[1] + z[3], d = turned_back(z[1] - z[3]);
     z[0] = a + c, z[1] = b + d, z[2] = a - c, z[3] = b - d;
+  }
+};
+template <>
+struct Dft<5> {
+  static __device__ __forceinline__ void run(float2 (&z)[5]) {
+    const float2 p = z[1] + z[4], q = z[2] + z[3], u = z[1] - z[4], v = z[2] - z[3];
+    const float2 x = z[0] + 0.309016994f * p - 0.809016994f * q, y = z[0] - 0.809016994f * p + 0.309016994f * q;
+    const float2 g = turned_back(0.951056516f * u + 0.587785252f * v);
+    const float2 h = turned_back(0.587785252f * u - 0.951056516f * v);
+    z[0] = z[0] + p + q;
+    z[1] = x + g, z[2] = y + h, z[3] = y - h, z[4] = x - g;
   }
 };
 // N = A·B: B transforms of A numbers, turns, A transforms of B numbers (Cooley and Tukey).

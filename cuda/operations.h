@@ -1,27 +1,62 @@
 // The CUDA twins of native/cpu: same argument structs, with every array in the memory of the current device (device pointers),
 // and a stream to queue the work on. They return when the work is queued; they throw sino::Error where it could not be. Small
 // results (counts, sizes, thresholds, sums) may be asked for in the host's memory, too; where that is pageable they are there on return.
+// The arguments are only named here: a kernel is compiled anew when its own operation changes, not with every other one.
 #pragma once
 
-#include "native/ops/backproject.h"
-#include "native/ops/components.h"
-#include "native/ops/distance.h"
-#include "native/ops/gaussian.h"
-#include "native/ops/interpolate.h"
-#include "native/ops/joseph.h"
-#include "native/ops/metal_path.h"
-#include "native/ops/metrics.h"
-#include "native/ops/morphology.h"
-#include "native/ops/noise.h"
-#include "native/ops/pixels.h"
-#include "native/ops/polychromatic.h"
-#include "native/ops/ramp.h"
-#include "native/ops/rebin.h"
-#include "native/ops/resample.h"
-#include "native/ops/rescale.h"
-#include "native/ops/sampling_step.h"
-#include "native/ops/tissue.h"
-#include "native/ops/tissue_split.h"
+namespace sino {
+
+struct JosephArgs;
+struct FourierArgs;
+struct BackprojectArgs;
+struct FilterArgs;
+struct RebinArgs;
+struct RescaleArgs;
+struct StoreArgs;
+struct CombineArgs;
+struct ThresholdArgs;
+struct NonZeroArgs;
+struct SelectArgs;
+struct StatisticsArgs;
+struct InterpolateArgs;
+struct DistanceArgs;
+struct MorphologyArgs;
+struct ComponentsArgs;
+struct ComponentSizesArgs;
+struct GaussianArgs;
+struct ResampleArgs;
+struct TissueThresholdsArgs;
+struct TissuePriorArgs;
+struct TissueSplitArgs;
+struct MetalPathArgs;
+struct PolychromaticArgs;
+struct WaterCorrectionArgs;
+struct LinearizeArgs;
+struct InversionArgs;
+struct MeanPathArgs;
+struct RayVarianceArgs;
+struct RayCalibrateArgs;
+struct RayEvidenceArgs;
+struct RaySpreadArgs;
+struct RayBlendArgs;
+struct QuantilesArgs;
+struct FitPowersArgs;
+struct MeanGradientArgs;
+struct BoundsArgs;
+struct MetalMaskArgs;
+struct PhotonNoiseArgs;
+struct RandomArgs;
+struct MeanIntensityArgs;
+struct DetectorArgs;
+struct DoseArgs;
+struct WindowArgs;
+struct DifferenceArgs;
+struct DecimateArgs;
+struct SsimArgs;
+struct SamplingStepArgs;
+struct DualDomainStepArgs;
+
+}  // namespace sino
 
 struct CUstream_st;
 
@@ -39,6 +74,8 @@ void backproject(Stream stream, const BackprojectArgs& args);
 void backproject(Stream stream, const BackprojectArgs& args, Precision precision);
 void ramp_filter(Stream stream, const FilterArgs& args);
 void rebin(Stream stream, const RebinArgs& args);
+void fourier_project(Stream stream, const FourierArgs& args);
+void fourier_transpose(Stream stream, const FourierArgs& args);
 
 void rescale(Stream stream, const RescaleArgs& args);
 void store(Stream stream, const StoreArgs& args);
@@ -66,9 +103,28 @@ void tissue_split(Stream stream, const TissueSplitArgs& args);
 
 void polychromatic(Stream stream, const PolychromaticArgs& args);
 void water_correction(Stream stream, const WaterCorrectionArgs& args);
+
+void linearize(Stream stream, const LinearizeArgs& args);
+void inversion(Stream stream, const InversionArgs& args);
+void mean_path(Stream stream, const MeanPathArgs& args);
+void ray_variance(Stream stream, const RayVarianceArgs& args);
+void ray_calibrate(Stream stream, const RayCalibrateArgs& args);
+void ray_evidence(Stream stream, const RayEvidenceArgs& args);
+void ray_spread(Stream stream, const RaySpreadArgs& args);
+void ray_blend(Stream stream, const RayBlendArgs& args);
+void quantiles(Stream stream, const QuantilesArgs& args);
+void fit_powers(Stream stream, const FitPowersArgs& args);
+void mean_gradient(Stream stream, const MeanGradientArgs& args);
+void bounds(Stream stream, const BoundsArgs& args);
+void metal_mask(Stream stream, const MetalMaskArgs& args);
+
 void photon_noise(Stream stream, const PhotonNoiseArgs& args);
 void normal_noise(Stream stream, const RandomArgs& args);
 void random_bits(Stream stream, const RandomArgs& args);
+void mean_intensity(Stream stream, const MeanIntensityArgs& args);
+void detector_response(Stream stream, const DetectorArgs& args);
+void detected_photons(Stream stream, const DoseArgs& args);
+void lower_dose(Stream stream, const DoseArgs& args);
 
 void sampling_step(Stream stream, const SamplingStepArgs& args);
 void dual_domain_step(Stream stream, const DualDomainStepArgs& args);

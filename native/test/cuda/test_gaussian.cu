@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cuda/operations.h"
+#include "native/ops/gaussian.h"
 #include "native/test/cuda/device_test.h"
 
 namespace sino::test {

@@ -1,5 +1,6 @@
 // joseph's projection on tensor cores against the float32 kernel, which is tested against the definition: batches of 16 and more.
 #include "cuda/operations.h"
+#include "native/ops/joseph.h"
 #include "native/test/cuda/scans.h"
 
 namespace sino::test {

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "cuda/operations.h"
+#include "native/ops/rescale.h"
 #include "native/test/cuda/device_test.h"
 
 namespace sino::test {

@@ -131,6 +131,9 @@ inline float __fdividef(float a, float b) { return a / b; }
 inline float __frcp_rn(float a) { return 1 / a; }
 inline float __fsqrt_rn(float a) { return std::sqrt(a); }
 inline float rsqrtf(float a) { return 1 / std::sqrt(a); }
+inline void sincospif(float a, float* sine, float* cosine) {
+  *sine = float(std::sin(3.14159265358979323846 * a)), *cosine = float(std::cos(3.14159265358979323846 * a));
+}
 inline float __saturatef(float a) { return std::fmin(std::fmax(a, 0.f), 1.f); }
 inline float __expf(float a) { return std::exp(a); }
 inline float __logf(float a) { return std::log(a); }
