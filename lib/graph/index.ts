@@ -22,8 +22,6 @@
  * it beside its kin in ops/, export its function here, and give it a line in test/math/gradients.test.ts. Only static
  * shapes: a graph is built for one batch size, which takes milliseconds; weights are fed, not baked in.
  */
-import "./ops/elementwise.ts";
-
 export { gradients, pullback } from "./gradient.ts";
 export { Graph } from "./graph.ts";
 export { opset, type WriteOptions, writeOnnx } from "./onnx-write.ts";
@@ -57,5 +55,17 @@ export {
 } from "./ops/elementwise.ts";
 export { concat, expand, flip, gather, pad, reshape, slice, split, transpose } from "./ops/layout.ts";
 export { linear, matmul } from "./ops/matmul.ts";
+export {
+  type BatchNormResult,
+  batchNorm,
+  foldedBatchNorm,
+  groupNorm,
+  instanceNorm,
+  layerNorm,
+  type NormOptions,
+} from "./ops/norm.ts";
+export { averagePool, maxPool, type PoolOptions } from "./ops/pool.ts";
 export { reduceMax, reduceMean, reduceSum, reduceSumSquare } from "./ops/reduce.ts";
+export { pixelShuffle, pixelUnshuffle, type ResizeOptions, resizeLinear, upsample } from "./ops/resize.ts";
+export { attention, logSoftmax, softmax } from "./ops/softmax.ts";
 export type { ElementType, Spec, Tensor } from "./tensor.ts";

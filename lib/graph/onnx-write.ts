@@ -32,17 +32,30 @@ export function writeOnnx(graph: Graph, options: WriteOptions = {}): Uint8Array<
 
 function graphMessage(graph: Graph, { axes = {} }: WriteOptions): Message {
   const message = new Message();
+  const names = new Names(graph);
   const integers = new Integers();
-  for (const node of graph.nodes) message.message(1, nodeMessage(node, integers));
-  // outputs keep the names that were asked for; whatever makes them has a name of its own
+  for (const node of graph.nodes) message.message(1, nodeMessage(node, names, integers));
   for (const [name, t] of graph.outputs)
-    message.message(1, new Message().text(1, t.name).text(2, name).text(4, "Identity"));
+    if (names.of(t) !== name) message.message(1, new Message().text(1, names.of(t)).text(2, name).text(4, "Identity"));
   message.text(2, graph.name);
   for (const [t, data] of graph.constants) message.message(5, tensorMessage(t.name, t.type, t.shape, data));
   for (const [name, data] of integers.tensors) message.message(5, tensorMessage(name, "int64", [data.length], data));
   for (const t of graph.inputs) message.message(11, valueMessage(t.name, t, axes[t.name]));
   for (const [name, t] of graph.outputs) message.message(12, valueMessage(name, t, axes[name]));
   return message;
+}
+
+/** Names in the file: what a node makes for an output has the output's name, so that nothing is copied at the end. */
+class Names {
+  #names = new Map<Tensor, string>();
+
+  constructor(graph: Graph) {
+    for (const [name, t] of graph.outputs) if (graph.producers.has(t) && !this.#names.has(t)) this.#names.set(t, name);
+  }
+
+  of(t: Tensor): string {
+    return this.#names.get(t) ?? t.name;
+  }
 }
 
 /** Lists of integers that operations take as constant inputs, each written once. */
@@ -56,10 +69,10 @@ class Integers {
   }
 }
 
-function nodeMessage(node: Node, integers: Integers): Message {
+function nodeMessage(node: Node, called: Names, integers: Integers): Message {
   const message = new Message();
   const attributes: Record<string, Attribute> = { ...node.attributes };
-  const names = node.inputs.map((t) => t?.name ?? "");
+  const names = node.inputs.map((t) => (t ? called.of(t) : ""));
   const { inputAttributes } = operationOf(node.type);
   if (inputAttributes) {
     while (names.length < inputAttributes.operands) names.push("");
@@ -70,7 +83,7 @@ function nodeMessage(node: Node, integers: Integers): Message {
     });
   }
   for (const name of names) message.text(1, name);
-  for (const t of node.outputs) message.text(2, t.name);
+  for (const t of node.outputs) message.text(2, called.of(t));
   message.text(3, node.outputs[0]!.name).text(4, node.type);
   for (const [name, value] of Object.entries(attributes)) message.message(5, attributeMessage(name, value));
   return message;

@@ -147,6 +147,53 @@ const cases: Record<string, Case> = {
   }),
   "convTranspose, groups": transposed([2, 4, 5, 4], [4, 3, 3, 3], { groups: 2, padding: 1 }),
   "convTranspose, 3-D": transposed([1, 3, 3, 4, 3], [3, 2, 2, 2, 2], { stride: 2 }),
+  softmax: { shapes: [[2, 3, 5]], build: (x) => g.softmax(x), range: [-2, 2] },
+  "softmax along axis 1": { shapes: [[2, 3, 5]], build: (x) => g.softmax(x, 1), range: [-2, 2] },
+  logSoftmax: { shapes: [[3, 5]], build: (x) => g.logSoftmax(x), range: [-2, 2] },
+  attention: {
+    shapes: [
+      [2, 2, 5, 3],
+      [2, 2, 4, 3],
+      [2, 2, 4, 6],
+    ],
+    build: g.attention,
+  },
+  groupNorm: {
+    shapes: [[2, 6, 3, 4], [6], [6]],
+    build: (x, scale, bias) => g.groupNorm(x, 3, { scale, bias }),
+  },
+  "groupNorm, scale and shift by sample": {
+    shapes: [
+      [2, 6, 3, 4],
+      [2, 6],
+      [2, 6],
+    ],
+    build: (x, scale, bias) => g.groupNorm(x, 2, { scale, bias }),
+  },
+  instanceNorm: { shapes: [[2, 3, 4, 5]], build: (x) => g.instanceNorm(x) },
+  layerNorm: { shapes: [[2, 3, 7], [7], [7]], build: (x, scale, bias) => g.layerNorm(x, { scale, bias }) },
+  batchNorm: { shapes: [[3, 4, 3, 5], [4], [4]], build: (x, scale, bias) => g.batchNorm(x, { scale, bias }).y },
+  "batchNorm, folded": {
+    shapes: [[3, 4, 3, 5], [4], [4], [4]],
+    build: (x, scale, bias, mean) => g.foldedBatchNorm(x, { mean, variance: g.exp(mean) }, { scale, bias }),
+  },
+  maxPool: { shapes: [[2, 3, 6, 4]], build: (x) => g.maxPool(x, 2), range: [-30, 30] },
+  "maxPool, overlapping": {
+    shapes: [[2, 3, 7, 9]],
+    build: (x) => g.maxPool(x, 3, { stride: 2, padding: 1 }),
+    range: [-30, 30],
+  },
+  "maxPool, 3-D": { shapes: [[1, 2, 4, 4, 6]], build: (x) => g.maxPool(x, 2), range: [-30, 30] },
+  averagePool: { shapes: [[2, 3, 6, 4]], build: (x) => g.averagePool(x, 2) },
+  "averagePool, overlapping": { shapes: [[2, 3, 8, 9]], build: (x) => g.averagePool(x, 3, { stride: 2, padding: 1 }) },
+  "averagePool, 3-D": { shapes: [[1, 2, 4, 4, 6]], build: (x) => g.averagePool(x, 2) },
+  upsample: { shapes: [[2, 3, 3, 4]], build: (x) => g.upsample(x, 2) },
+  "upsample, 3-D, uneven": { shapes: [[1, 2, 3, 2, 2]], build: (x) => g.upsample(x, [1, 2, 3]) },
+  "resize, half pixels": { shapes: [[2, 2, 3, 4]], build: (x) => g.resizeLinear(x, [6, 9]) },
+  "resize, corners, smaller": { shapes: [[2, 2, 6, 7]], build: (x) => g.resizeLinear(x, [4, 3], { align: "corners" }) },
+  "resize, 3-D": { shapes: [[1, 2, 3, 2, 4]], build: (x) => g.resizeLinear(x, [6, 4, 8]) },
+  pixelShuffle: { shapes: [[2, 8, 3, 2]], build: (x) => g.pixelShuffle(x, 2) },
+  pixelUnshuffle: { shapes: [[2, 2, 4, 6]], build: (x) => g.pixelUnshuffle(x, 2) },
 };
 
 const epsilon = 2e-3;

@@ -2,7 +2,7 @@
 import { apply } from "../graph.ts";
 import { defineOperation } from "../operation.ts";
 import { misfit, type Tensor } from "../tensor.ts";
-import { add, cast, defineUnary, erf, exp, greater, mul, sign, sub, unbroadcast } from "./elementwise.ts";
+import { add, cast, defineUnary, erf, exp, greater, mul, sub, unbroadcast } from "./elementwise.ts";
 
 export const relu = (x: Tensor): Tensor => apply("Relu", [x]);
 export const leakyRelu = (x: Tensor, alpha = 0.01): Tensor => apply("LeakyRelu", [x], { alpha });
@@ -17,7 +17,7 @@ export const gelu = (x: Tensor): Tensor => apply("Gelu", [x]);
 /** log(1 + eˣ). */
 export const softplus = (x: Tensor): Tensor => apply("Softplus", [x]);
 
-defineUnary("Relu", (_x, y, dy) => mul(dy, sign(y)));
+defineUnary("Relu", (_x, y, dy) => mul(dy, cast(greater(y, 0))));
 defineUnary("Sigmoid", (_x, y, dy) => mul(dy, mul(y, sub(1, y))));
 defineUnary("Tanh", (_x, y, dy) => mul(dy, sub(1, mul(y, y))));
 defineUnary("Softplus", (x, _y, dy) => mul(dy, sigmoid(x)));
@@ -37,7 +37,7 @@ defineUnary("Gelu", (x, _y, dy) => {
 
 defineOperation("LeakyRelu", {
   infer: ([x]) => [{ type: x!.type, shape: x!.shape }],
-  // 1 or alpha, from the sign: (1 + alpha)/2 + (1 − alpha)/2 · sign, zero counted as negative
+  // 1 or alpha, from the sign: (1 + alpha)/2 + (1 − alpha)/2 · zero counted as negative
   gradient({ inputs, attributes }, [dy]) {
     const alpha = (attributes["alpha"] as number | undefined) ?? 0.01;
     return [mul(dy!, add(mul(cast(greater(inputs[0]!, 0)), 1 - alpha), alpha))];

@@ -4,9 +4,9 @@
  *
  * The gradients are written as onnxruntime's CPU kernels run them fastest:
  * - by x: for stride 1 a convolution of dy with the weight turned around, else a transposed convolution;
- * - by the weight: one matrix product. Element (k, c, i, j) is Σ dy[k, p, q] · x[c, p + i, q + j]. The shift j along the
+ * - by the weight: products of matrices. Element (k, c, i, j) is Σ dy[k, p, q] · x[c, p + i, q + j]. The shift j along the
  *   last axis is made on copies of x, the shift i along the others on copies of dy, so that for a 3×3 kernel three copies
- *   of each give all nine sums in a single product of [3C, L] with [L, 3K]; a Conv with batch and channels exchanged
+ *   of each give all nine sums in three products of [3K, L] with [L, C]; a Conv with batch and channels exchanged
  *   computes the same three times slower, unfolding x needs nine copies.
  */
 import { sizeOf } from "../../core/arrays.ts";
@@ -222,9 +222,11 @@ function convByWeight(x: Tensor, dy: Tensor, window: Window): Tensor {
   const b = shiftsDy.length;
   const [n, c] = [x.shape[0]!, x.shape[1]! / groups];
   const k = dy.shape[1]! / groups;
-  const product = summedProduct(stack(shiftsX, n, groups), stack(shiftsDy, n, groups));
-  // [G, a, C, b, K] → [G, K, C, b, a]: the shifts of dy are the slower axes of the kernel
-  const parts = transpose(reshape(product, [groups, a, c, b, k]), [0, 4, 2, 3, 1]);
+  const rows = (t: Tensor) => reshape(t, [n, groups, t.shape[1]! / groups, -1]);
+  const left = concat(shiftsDy.map(rows), 2);
+  const products = shiftsX.map((t) => reduceSum(matmul(left, transposeLast(rows(t))), [0]));
+  // [G, b, K, a, C] → [G, K, C, b, a]: the shifts of dy are the slower axes of the kernel
+  const parts = transpose(reshape(concat(products, 2), [groups, b, k, a, c]), [0, 2, 4, 1, 3]);
   return reshape(parts, [groups * k, c, ...kernel]);
 }
 
@@ -236,15 +238,4 @@ function taps(lengths: readonly number[]): number[][] {
     (list, n) => list.flatMap((tap) => [...Array(n).keys()].map((i) => [...tap, i])),
     [[]],
   );
-}
-
-/** Copies [N, G·C, …] side by side as [N, G, copies·C, pixels]. */
-function stack(copies: readonly Tensor[], n: number, groups: number): Tensor {
-  const rows = copies.map((t) => reshape(t, [n, groups, t.shape[1]! / groups, -1]));
-  return concat(rows, 2);
-}
-
-/** Σₙ a[n, g] · b[n, g]ᵀ of [N, G, A, L] and [N, G, B, L] as [G, A, B]. */
-function summedProduct(a: Tensor, b: Tensor): Tensor {
-  return reduceSum(matmul(a, transposeLast(b)), [0]);
 }
