@@ -25,6 +25,7 @@ export {
 } from "./data/dicom/index.ts";
 export { type DataExchange, readDataExchange } from "./data/hdf5.ts";
 export * from "./diffusion/index.ts";
+export * from "./dwi/index.ts";
 export { type Components, connectedComponents, fillHoles, removeSmallComponents } from "./image/components.ts";
 export { type Distances, distanceTransform } from "./image/distance.ts";
 export { gaussian } from "./image/gaussian.ts";

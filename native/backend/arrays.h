@@ -21,8 +21,10 @@
 #include "native/ops/polychromatic.h"
 #include "native/ops/ramp.h"
 #include "native/ops/rebin.h"
+#include "native/ops/regression.h"
 #include "native/ops/resample.h"
 #include "native/ops/rescale.h"
+#include "native/ops/rician.h"
 #include "native/ops/robust.h"
 #include "native/ops/sampling_step.h"
 #include "native/ops/tissue.h"
@@ -239,6 +241,26 @@ inline void arrays(Cut& cut, DualDomainStepArgs& a) {
   for (const float** input : {&a.clean, &a.consistent, &a.measured, &a.base}) cut.in(*input, 1);
   cut.out(a.output, 1);
   cut.sum(a.non_finite);
+}
+
+inline void arrays(Cut& cut, CovarianceArgs& a) {
+  cut.at_once();
+  cut.in(a.input, a.volumes * a.voxels);
+  cut.in(a.where, a.voxels);
+  cut.out(a.means, a.volumes);
+  cut.out(a.covariance, a.volumes * a.volumes);
+}
+inline void arrays(Cut& cut, MixVolumesArgs& a) {
+  cut.at_once();
+  cut.in(a.input, a.volumes * a.voxels);
+  cut.in(a.matrix, a.outputs * a.volumes);
+  cut.in(a.offsets, a.outputs);
+  cut.out(a.output, a.outputs * a.voxels);
+}
+inline void arrays(Cut& cut, RicianArgs& a) {
+  cut.along(a.count);
+  cut.in(a.input, 1);
+  cut.out(a.output, 1);
 }
 
 inline void arrays(Cut& cut, WindowArgs& a) {

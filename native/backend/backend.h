@@ -62,6 +62,9 @@ namespace sino {
   X(detector_response, DetectorArgs)         \
   X(detected_photons, DoseArgs)              \
   X(lower_dose, DoseArgs)                    \
+  X(covariance, CovarianceArgs)              \
+  X(mix_volumes, MixVolumesArgs)             \
+  X(rician, RicianArgs)                      \
   X(metrics_window, WindowArgs)              \
   X(metrics_differences, DifferenceArgs)     \
   X(metrics_decimate, DecimateArgs)          \

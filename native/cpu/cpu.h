@@ -20,7 +20,9 @@
 #include "native/ops/ramp.h"
 #include "native/ops/rebin.h"
 #include "native/ops/resample.h"
+#include "native/ops/regression.h"
 #include "native/ops/rescale.h"
+#include "native/ops/rician.h"
 #include "native/ops/robust.h"
 #include "native/ops/sampling_step.h"
 #include "native/ops/tissue.h"
@@ -38,6 +40,9 @@ void backproject(const Context& context, const BackprojectArgs& args);
 void ramp_filter(const Context& context, const FilterArgs& args);
 void rebin(const Context& context, const RebinArgs& args);
 void rescale(const Context& context, const RescaleArgs& args);
+void covariance(const Context& context, const CovarianceArgs& args);
+void mix_volumes(const Context& context, const MixVolumesArgs& args);
+void rician(const Context& context, const RicianArgs& args);
 void store(const Context& context, const StoreArgs& args);
 void combine(const Context& context, const CombineArgs& args);
 void threshold(const Context& context, const ThresholdArgs& args);

@@ -17,6 +17,7 @@
 #include "native/ops/joseph.h"
 #include "native/ops/polychromatic.h"
 #include "native/ops/rebin.h"
+#include "native/ops/regression.h"
 #include "native/ops/sampling_step.h"
 
 namespace sino {
@@ -107,6 +108,8 @@ struct SimdKernels {
   // Elements [begin, end), begin a multiple of 4·width; false where a result is not finite.
   bool (*sampling_step)(const SamplingStepArgs& args, int64_t begin, int64_t end);
   bool (*dual_domain_step)(const DualDomainStepArgs& args, int64_t begin, int64_t end);
+  void (*covariance_tile)(const CovarianceTile& tile);
+  void (*mix_tile)(const MixTile& tile);
 };
 
 const SimdKernels& simd_kernels();

@@ -80,6 +80,7 @@ Jobs::Jobs(Napi::Env env, std::shared_ptr<Runtime> runtime)
     : runtime_(std::move(runtime)), shared_(std::make_shared<Shared>()) {
   add_array_operations(readers_);
   add_diffusion_operations(readers_);
+  add_dwi_operations(readers_);
   add_fourier_operations(readers_);
   add_mar_operations(readers_);
   add_polychromatic_operations(readers_);

@@ -48,6 +48,7 @@ using Reader = Work (*)(Arguments& arguments, int64_t* total);
 // Every operation by name; napi/operations_*.cc list theirs.
 void add_array_operations(std::map<std::string, Reader>& readers);
 void add_diffusion_operations(std::map<std::string, Reader>& readers);
+void add_dwi_operations(std::map<std::string, Reader>& readers);
 void add_fourier_operations(std::map<std::string, Reader>& readers);
 void add_mar_operations(std::map<std::string, Reader>& readers);
 void add_physics_operations(std::map<std::string, Reader>& readers);
