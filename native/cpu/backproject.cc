@@ -204,8 +204,10 @@ void add_orbits(const Context& context, const WindowScan& s, const Tile* tiles, 
   Scratch<float> sums = context.scratch<float>(count * orbit);
   std::fill_n(sums.data(), sums.size(), 0.0f);
   for (const ViewFamily& family : s.symmetry.families) {
-    const int64_t members = s.slices * static_cast<int64_t>(family.turns.size());
-    const int64_t at_once = s.g.beam == Beam::parallel ? kViewsAtOnce : kPlacedAtOnce;
+    const bool parallel = s.g.beam == Beam::parallel;
+    // as if the slices were as many as ever share places: the order of views must not depend on their number
+    const int64_t members = parallel ? static_cast<int64_t>(family.turns.size()) : kMostMembers;
+    const int64_t at_once = parallel ? kViewsAtOnce : kPlacedAtOnce;
     const int64_t chunk = std::max<int64_t>(1, kChunkFloats / (members * s.stride * at_once)) * at_once;
     for (int64_t v = 0; v < family.views; v += chunk)
       for (int turn = 0; turn < turns; turn++)

@@ -235,8 +235,9 @@ struct Transpose {
     int lists[3][kTransposeViews], lengths[3] = {};  // by rays that may touch a pixel: 2, 3, 4
     for (int v = 0; v < tile.views; v++) {
       const int64_t c = tile.first_view + v, *ends = &plan.ends[by_rows][2 * c];
-      if (look.base[v] + 32 <= ends[0] || look.base[v] - 1 >= ends[1]) continue;
       const float spacing = look.nearest[v] * plan.closest.data()[c * plan.stride + kMargin + look.base[v] - 1];
+      const auto reach = static_cast<int64_t>(std::ceil(1 / spacing));  // rays away that a pixel still touches
+      if (look.base[v] + 31 + reach <= ends[0] || look.base[v] - reach >= ends[1]) continue;
       if (spacing < 0.5f) {
         TransposeLines one = tile;
         one.first_view = c, one.views = 1;

@@ -31,9 +31,8 @@ struct RowFilter {
   const float* response;  // in the order in which the steps leave the frequencies, natural order / n
 };
 
-// Rows that go through one call, at most 2·width.
+// The 2·width rows that go through one call, null where there is none. Rows r and r + width share a lane.
 struct RowBatch {
-  int rows;
   const float* const* source;
   const float* const* ray_weights;  // of every row, or null
   const float* view_weights;        // one number per row

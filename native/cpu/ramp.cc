@@ -55,30 +55,35 @@ void ramp_filter(const Context& context, const FilterArgs& args) {
   const SimdKernels& simd = simd_kernels();
   const FilterPlan& plan = args.plan;
   const auto tables = prepared_table<RowTables>(args.prepared, [&] { return RowTables(plan); });
-  const int64_t rows = args.slices * plan.views, at_once = 2 * simd.width, batches = (rows + at_once - 1) / at_once;
+  // Two neighbouring views are the real and the imaginary part of one lane, and so round together: both of one slice, lest
+  // a slice's last bits depend on what it came with.
+  const int64_t pairs_of_slice = (plan.views + 1) / 2, pairs = args.slices * pairs_of_slice;
+  const int64_t batches = (pairs + simd.width - 1) / simd.width;
   const int64_t tasks = std::min<int64_t>(batches, context.pool.threads());
   std::atomic<int64_t> next{0};
   context.parallel_for(tasks, 1, [&](int64_t, int64_t) {
     // one work space for as many batches as this thread gets hold of
     Scratch<float> work = context.scratch<float>(2 * plan.length * simd.width);
-    const float* source[32];
     const float* ray_weights[32];
-    float* target[32];
     float view_weights[32];
     for (int64_t batch = next++; batch < batches && !context.job.cancelled; batch = next++) {
-      const int64_t first = batch * at_once, count = std::min(at_once, rows - first);
-      for (int64_t r = 0; r < count; r++) {
-        const int64_t view = (first + r) % plan.views;
-        source[r] = args.sinograms + (first + r) * plan.bins;
-        target[r] = args.filtered + (first + r) * plan.bins;
-        ray_weights[r] = plan.ray_weights.data() + (plan.weights_per_view ? view * plan.bins : 0);
-        view_weights[r] = plan.view_weights[view];
+      const float* source[32] = {};
+      float* target[32] = {};
+      int64_t rows = 0;
+      for (int64_t i = 0; i < std::min<int64_t>(2 * simd.width, 2 * (pairs - batch * simd.width)); i++) {
+        const int64_t pair = batch * simd.width + i / 2, slice = pair / pairs_of_slice;
+        const int64_t view = 2 * (pair % pairs_of_slice) + i % 2, place = i / 2 + i % 2 * simd.width;
+        if (view == plan.views) continue;
+        const int64_t first_bin = (slice * plan.views + view) * plan.bins;
+        source[place] = args.sinograms + first_bin;
+        target[place] = args.filtered + first_bin;
+        ray_weights[place] = plan.ray_weights.data() + (plan.weights_per_view ? view * plan.bins : 0);
+        view_weights[place] = plan.view_weights[view];
+        rows++;
       }
-      simd.filter_rows(
-          tables->filter(),
-          {static_cast<int>(count), source, plan.ray_weights.empty() ? nullptr : ray_weights, view_weights, target},
-          work.data());
-      context.job.advance(count);
+      simd.filter_rows(tables->filter(),
+                       {source, plan.ray_weights.empty() ? nullptr : ray_weights, view_weights, target}, work.data());
+      context.job.advance(rows);
     }
   });
 }

@@ -9,7 +9,7 @@ import { testSuite } from "../support/suite.ts";
 
 const test = testSuite("instruction sets");
 const root = resolve(import.meta.dirname, "../..");
-const files = ["joseph", "backproject", "fbp", "distance", "polychromatic", "sampling-step"];
+const files = ["joseph", "backproject", "fbp", "spacings", "grouping", "distance", "polychromatic", "sampling-step"];
 const flags = process.platform === "linux" ? readFileSync("/proc/cpuinfo", "utf8") : "";
 const available = { baseline: true, avx2: /\bavx2\b/.test(flags), avx512: /\bavx512vl\b/.test(flags) };
 

@@ -83,6 +83,27 @@ __attribute__((always_inline)) inline void add_pixels(const TileTask& task, cons
     for (int i = 0; i < R; i++) store<N>(pixel + p * W + i * N, sum[p][i]);
 }
 
+// The same of one slice: a row's pixels are the lanes.
+template <Beam B>
+__attribute__((always_inline)) inline void add_row(const TileTask& task, const Spots* spots, const float* filtered,
+                                                   int views, bool first, int r) {
+  constexpr int R = kTile / kWidth;
+  float* pixels = task.image + r * task.image_row_stride;
+  V<kWidth> sum[R];
+  for (int i = 0; i < R; i++)
+    sum[i] = first ? V<kWidth>{} : load_some<kWidth>(pixels + i * kWidth, task.columns - i * kWidth);
+  for (int v = 0; v < views; v++, filtered += task.view_stride) {
+#pragma GCC unroll 4
+    for (int i = 0; i < R; i++) {
+      const int32_t* offset = spots[v].offset + i * kWidth;
+      const auto q = neighbours<kWidth>([&](int lane) { return filtered + offset[lane]; });
+      const V<kWidth> value = q.left + load<kWidth>(spots[v].fraction + i * kWidth) * (q.right - q.left);
+      sum[i] += B == Beam::parallel ? value : load<kWidth>(spots[v].weight + i * kWidth) * value;
+    }
+  }
+  for (int i = 0; i < R; i++) store_some<kWidth>(pixels + i * kWidth, sum[i], task.columns - i * kWidth);
+}
+
 template <int W, Beam B>
 __attribute__((always_inline)) inline void tile_rows(const TileTask& task) {
   constexpr int R = W < kWidth ? 1 : W / kWidth, P = 8 / R;  // eight sums leave registers for everything else
@@ -92,8 +113,12 @@ __attribute__((always_inline)) inline void tile_rows(const TileTask& task) {
     const float* filtered = task.filtered + v0 * task.view_stride;
     for (int r = 0; r < task.rows; r++) {
       for (int v = 0; v < views; v++) find_spots<W, B>(task, task.tile_views[v0 + v], r, spots[v]);
-      for (int c = 0; c < task.columns; c += P)
-        add_pixels<W, B, P>(task, spots, filtered, views, task.first && v0 == 0, r, c);
+      const bool first = task.first && v0 == 0;
+      if (W == 1) {
+        add_row<B>(task, spots, filtered, views, first, r);
+        continue;
+      }
+      for (int c = 0; c < task.columns; c += P) add_pixels<W, B, P>(task, spots, filtered, views, first, r, c);
     }
   }
 }

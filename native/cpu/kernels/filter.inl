@@ -17,20 +17,6 @@
 // Bytes. The first step, one sweep over the parts of n/6 or n/8 points, and the last: work is written twice and read
 //   twice, 8·W·n each (196 kB in L2 for W = 16, where a part is 32 kB); rows are read and written once.
 
-#define SINO_INLINE __attribute__((always_inline)) inline
-#if defined(__clang__)
-#define SINO_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define SINO_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Indices<W>{__VA_ARGS__})
-#endif
-
-template <int W>
-struct IndexLanes {
-  typedef int32_t type __attribute__((vector_size(W * 4)));
-};
-template <int W>
-using Indices = typename IndexLanes<W>::type;
-
 template <int W>
 struct Point {
   V<W> re, im;
@@ -177,21 +163,6 @@ SINO_INLINE void transpose(V<W>* m) {
   }
 }
 
-template <int W>
-SINO_INLINE V<W> load_some(const float* p, int64_t count) {  // the rest is zero
-  if (count >= W) return load<W>(p);
-  float some[W] = {};
-  for (int64_t i = 0; i < count; i++) some[i] = p[i];
-  return load<W>(some);
-}
-template <int W>
-SINO_INLINE void store_some(float* p, V<W> v, int64_t count) {
-  if (count >= W) return store<W>(p, v);
-  float some[W];
-  store<W>(some, v);
-  for (int64_t i = 0; i < count; i++) p[i] = some[i];
-}
-
 // Up to W bins of all rows, from `bin` on, to as many points, weighted; beyond `count` and for missing rows zero. So many
 // rows are more than a processor foresees: what the next tile needs is asked for ahead.
 template <int W>
@@ -200,7 +171,7 @@ static void read_rows(const RowBatch& batch, int64_t bin, int64_t count, float* 
     V<W> m[W];
     for (int r = 0, row = half * W; r < W; r++, row++) {
       m[r] = V<W>{};
-      if (row >= batch.rows || count <= 0) continue;
+      if (!batch.source[row] || count <= 0) continue;
       __builtin_prefetch(batch.source[row] + bin + 2 * W);
       m[r] = load_some<W>(batch.source[row] + bin, count) * batch.view_weights[row];
       if (batch.ray_weights) m[r] *= load_some<W>(batch.ray_weights[row] + bin, count);
@@ -217,7 +188,7 @@ static void write_rows(const float* points, int64_t bin, int64_t count, const Ro
     for (int k = 0; k < W; k++) m[k] = load<W>(points + (2 * k + half) * W);
     transpose<W>(m);
     for (int r = 0, row = half * W; r < W; r++, row++)
-      if (row < batch.rows) store_some<W>(batch.target[row] + bin, m[r], count);
+      if (batch.target[row]) store_some<W>(batch.target[row] + bin, m[r], count);
   }
 }
 

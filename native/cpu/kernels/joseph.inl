@@ -52,6 +52,32 @@ __attribute__((always_inline)) inline void gather(const float* lines, int64_t li
   for (int i = 0; i < R; i++) store<N>(acc + i * N, even[i] + odd[i]);
 }
 
+// One slice: lines are the lanes, and sums are taken in the order of `gather`.
+template <>
+__attribute__((always_inline)) inline void gather<1>(const float* lines, int64_t line_stride, const JosephRay& ray,
+                                                     int first, int last, float* acc) {
+  Places places;
+  alignas(64) float values[kLines];
+  float even = *acc, odd = 0;
+  for (int m = first; m < last; m += kLines) {
+    const int count = last - m < kLines ? last - m : kLines;
+    find_places(ray, m, count, places);
+    const float* line = lines + m * line_stride;
+    int j = 0;
+    for (; j + kWidth <= count; j += kWidth, line += kWidth * line_stride) {
+      const auto p = neighbours<kWidth>([&](int i) { return line + i * line_stride + places.index[j + i]; });
+      store<kWidth>(values + j, p.left + load<kWidth>(places.fraction + j) * (p.right - p.left));
+    }
+    for (; j < count; j++, line += line_stride) {
+      const float* p = line + places.index[j];
+      values[j] = p[0] + places.fraction[j] * (p[1] - p[0]);
+    }
+    for (j = 0; j + 1 < count; j += 2) even += values[j], odd += values[j + 1];
+    if (j < count) even += values[j];
+  }
+  *acc = even + odd;
+}
+
 template <int W>
 __attribute__((always_inline)) inline void scatter(float* lines, int64_t line_stride, const JosephRay& ray, int first,
                                                    int last, const float* value) {
@@ -65,12 +91,13 @@ __attribute__((always_inline)) inline void scatter(float* lines, int64_t line_st
     float* line = lines + m * line_stride;
     for (int j = 0; j < count; j++, line += line_stride) {
       float* p = line + int64_t(places.index[j]) * W;
-      const float fraction = places.fraction[j];
+      const float right = places.fraction[j], left = 1 - right;
 #pragma GCC unroll 4
       for (int i = 0; i < R; i++) {
-        const V<N> right = fraction * v[i];
-        store<N>(p + i * N, load<N>(p + i * N) + (v[i] - right));
-        store<N>(p + W + i * N, load<N>(p + W + i * N) + right);
+        store<N>(p + i * N, load<N>(p + i * N) + left * v[i]);
+        // compilers would take both pixels of one slice together, without fused multiply-adds, and round otherwise than for many
+        if (W == 1) __asm__("" ::: "memory");
+        store<N>(p + W + i * N, load<N>(p + W + i * N) + right * v[i]);
       }
     }
   }

@@ -109,21 +109,19 @@ __attribute__((always_inline)) inline void transpose_lines(const TransposeTile& 
       q0 = _mm512_mul_ps(q0, _mm512_loadu_ps(cosines)), q1 = _mm512_mul_ps(q1, _mm512_loadu_ps(cosines + 16));
     const __m512 t0 = _mm512_loadu_ps(tangents), t1 = _mm512_loadu_ps(tangents + 16);
     const __m512 al = _mm512_set1_ps(look.al[v]);
-    const __m512 a =
-        _mm512_fmadd_ps(steps, _mm512_set1_ps(look.ap[v]),
-                        _mm512_fmadd_ps(_mm512_set1_ps(float(first_line)), al, _mm512_set1_ps(look.a0[v])));
+    const __m512 a = _mm512_fmadd_ps(steps, _mm512_set1_ps(look.ap[v]), _mm512_set1_ps(look.a0[v]));
     __m512 b, bl;
     if (B != Beam::parallel) {
       bl = _mm512_set1_ps(look.bl[v]);
-      b = _mm512_fmadd_ps(steps, _mm512_set1_ps(look.bp[v]),
-                          _mm512_fmadd_ps(_mm512_set1_ps(float(first_line)), bl, _mm512_set1_ps(look.b0[v])));
+      b = _mm512_fmadd_ps(steps, _mm512_set1_ps(look.bp[v]), _mm512_set1_ps(look.b0[v]));
     }
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++) {
-      const __m512 n = r == 0 ? a : _mm512_fmadd_ps(_mm512_set1_ps(float(r)), al, a);
+      // counted from the tile's first line, so that all S and R round alike
+      const __m512 line = _mm512_set1_ps(kSteps[first_line + r]), n = _mm512_fmadd_ps(line, al, a);
       __m512 d, t = n;
       if (B != Beam::parallel) {
-        d = r == 0 ? b : _mm512_fmadd_ps(_mm512_set1_ps(float(r)), bl, b);
+        d = _mm512_fmadd_ps(line, bl, b);
         __m512 inverse = _mm512_rcp14_ps(d);
         inverse = _mm512_mul_ps(inverse, _mm512_fnmadd_ps(d, inverse, _mm512_set1_ps(2)));
         t = _mm512_mul_ps(t, inverse);
