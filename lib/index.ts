@@ -36,7 +36,7 @@ export { clip, combine, countNonFinite, select, statistics, threshold } from "./
 export { resample } from "./image/resample.ts";
 export { tissuePrior, tissueThresholds } from "./image/tissue.ts";
 export * from "./mar/index.ts";
-export { type Evaluation, evaluate, type Metrics, psnr, rmse, ssim } from "./metrics/index.ts";
+export { type Evaluation, evaluate, type Metrics, psnr, type Rings, ringErrors, rmse, ssim } from "./metrics/index.ts";
 export { type AddonDescription, addon, type DeviceInfo } from "./native/addon.ts";
 export type { Device, JobOptions, Progress } from "./native/job.ts";
 export {

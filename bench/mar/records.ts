@@ -1,11 +1,12 @@
 /**
  * One line per case and method, kept as they are made, so that an interrupted bench goes on. A line counts while the code that made it is
- * the same: the addon and lib.
+ * the same: the addon, lib, and the simulator of the mismatch suite.
  */
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { SliceVerdict } from "../../lib/mar/index.ts";
+import { simulatorHash } from "../mismatch/pairs.ts";
 import type { Score } from "./score.ts";
 
 export interface Record extends Score {
@@ -21,14 +22,14 @@ export interface Record extends Score {
 
 const root = join(import.meta.dirname, "../..");
 
-/** Of the addon that runs and the TypeScript around it. */
+/** Of the addon that runs, the TypeScript around it, and the scans. */
 export function codeHash(): string {
   const hash = createHash("sha256");
   const addon = process.env["SINOGRAM_ADDON"] ?? join(root, "build/Release/sinogram.node");
   if (existsSync(addon)) hash.update(readFileSync(addon));
   for (const folder of ["lib/mar", "lib/tomography", "lib/physics"])
     for (const name of readdirSync(join(root, folder)).sort()) hash.update(readFileSync(join(root, folder, name)));
-  return hash.digest("hex").slice(0, 16);
+  return hash.update(simulatorHash()).digest("hex").slice(0, 16);
 }
 
 export class Records {

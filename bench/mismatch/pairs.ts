@@ -1,6 +1,6 @@
-/** Pairs of the mismatch suite: made once, kept as .npy with a manifest. Remove the cache after changing how they are made. */
+/** Pairs of the mismatch suite: made once, kept as .npy with a manifest, by a hash of the code that made them. */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Volume, volume } from "../../lib/core/arrays.ts";
 import { writeFileAtomic } from "../../lib/core/files.ts";
@@ -103,6 +103,16 @@ function placedMetal({ areaPixels, parts }: Scene, hu: Float32Array, pixelMm: nu
   return placed;
 }
 
+/** Of the simulator: what it makes is kept for as long as nothing of it changes. */
+export function simulatorHash(): string {
+  const hash = createHash("sha256");
+  for (const name of readdirSync(import.meta.dirname).sort()) {
+    if (!/\.(ts|json)$/.test(name)) continue;
+    hash.update(readFileSync(join(import.meta.dirname, name)));
+  }
+  return hash.digest("hex").slice(0, 12);
+}
+
 interface PreparedScene extends Omit<Pair, "sinogram"> {
   metalOf: (level: Case["level"]) => Paths;
 }
@@ -155,7 +165,7 @@ export class PairMaker {
   #paths: { key: string; paths: Paths } | undefined;
 
   constructor(cache = benchCache) {
-    this.#folder = join(cache, "mismatch");
+    this.#folder = join(cache, `mismatch-${simulatorHash()}`);
   }
 
   async pair(item: Case): Promise<Pair> {

@@ -20,8 +20,8 @@ export interface Level {
   crosstalk: readonly [number, number];
   /** Of the unattenuated beam: the same in every bin. */
   scatterOfAir: number;
-  /** Of the object's own light, spread over scatterBins. */
-  scatterOfSignal: number;
+  /** Of p·exp(−p), what scatters once and leaves, spread over scatterBins. */
+  scatterOfObject: number;
   scatterBins: number;
   /** Standard deviation, in photons. */
   electronicNoise: number;
@@ -34,24 +34,24 @@ export interface Level {
 /** "study": other spectrum, crosstalk, a little scatter. "harder": a scintillator, other tables, everything a detector does wrong. */
 export const levels = {
   study: {
-    tube: { kvp: 120, filterMm: 6, integrates: false, source: "elam" },
+    tube: { kvp: 120, filterMm: 7, integrates: false, source: "elam" },
     focalSpotMm: 0.3,
     viewShare: 0,
     crosstalk: [0.025, 0.025],
     scatterOfAir: 1e-4,
-    scatterOfSignal: 0,
+    scatterOfObject: 0,
     scatterBins: 0,
     electronicNoise: 0,
     gainError: 0,
     densityError: 0,
   },
   harder: {
-    tube: { kvp: 120, filterMm: 7, integrates: true, source: "chantler" },
+    tube: { kvp: 120, filterMm: 4, integrates: true, source: "chantler" },
     focalSpotMm: 0.6,
     viewShare: 1,
     crosstalk: [0.03, 0.045],
-    scatterOfAir: 2e-4,
-    scatterOfSignal: 0.01,
+    scatterOfAir: 1e-4,
+    scatterOfObject: 0.001,
     scatterBins: 60,
     electronicNoise: 4,
     gainError: 0.0005,
@@ -168,11 +168,12 @@ function blurred(light: Float64Array, views: number, bins: number, level: Level)
   const result = new Float64Array(light.length);
   for (let view = 0; view < views; view++) {
     const row = light.subarray(view * bins, (view + 1) * bins);
-    const scatter = level.scatterOfSignal > 0 ? smoothed(row, level.scatterBins) : undefined;
+    const once = level.scatterOfObject > 0 ? row.map((share) => -share * Math.log(share)) : undefined;
+    const scatter = once && smoothed(once, level.scatterBins);
     for (let k = 0; k < bins; k++) {
       const [before, here, after] = [row[Math.max(0, k - 1)]!, row[k]!, row[Math.min(bins - 1, k + 1)]!];
       const shared = (1 - down - up) * here + up * before + down * after;
-      result[view * bins + k] = shared + level.scatterOfAir + level.scatterOfSignal * (scatter?.[k] ?? 0);
+      result[view * bins + k] = shared + level.scatterOfAir + level.scatterOfObject * (scatter?.[k] ?? 0);
     }
   }
   return result;

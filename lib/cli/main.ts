@@ -126,18 +126,28 @@ function addSimulate(program: Commander, start: Start): void {
 
 function addEvaluate(program: Commander, start: Start): void {
   common(program.command("evaluate"))
-    .summary("PSNR, SSIM and errors in HU between two image files")
-    .description("Compares images with their reference, slice by slice.")
-    .argument("<images>", "array file")
-    .argument("<reference>", "array file of the same shape")
-    .option("--mask <file>", "pixels to leave out (metal)")
+    .summary("PSNR, SSIM and errors in HU of results against their reference")
+    .description(
+      "Compares results with their reference, slice by slice: array files, DICOM series, or folders of files, paired by name. " +
+        "The last one named is the reference.",
+    )
+    .argument("<files...>", "results, then the reference")
+    .option("--mask <file>", "pixels to leave out (metal): a file, or a folder with a mask per image")
+    .option("--near <pixels>", "with --mask: errors up to here from it, and beyond", positiveNumber, 20)
+    .option("--tissue <low,high>", "with --mask: those errors only where the reference has these HU", range)
     .addOption(new Option("--protocol <name>", "a protocol of the field").choices(["syndeeplesion"]))
     .option("--window <low,high>", "clip to this window first; default the reference's span", range)
-    .addOption(new Option("--unit <name>", "unit of both files: mu (1/mm) or hu").choices(["mu", "hu"]).default("mu"))
+    .addOption(
+      new Option("--unit <name>", "unit of all files: mu (1/mm) or hu; default hu for DICOM, else mu").choices([
+        "mu",
+        "hu",
+      ]),
+    )
+    .option("--deep-lesion", "16-bit PNG hold HU + 32768, as in DeepLesion")
+    .option("-o, --output <folder>", "write evaluation.json, report.html and pictures")
+    .option("--overwrite", "replace an earlier evaluation in the output folder")
     .addOption(muWater())
-    .action((images, reference, options) =>
-      start(async () => (await import("./evaluate.ts")).evaluate(images, reference, options), options),
-    );
+    .action((files, options) => start(async () => (await import("./evaluate.ts")).evaluate(files, options), options));
 }
 
 function addBatch(program: Commander, start: Start): void {

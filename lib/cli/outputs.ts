@@ -163,7 +163,7 @@ export async function withFileOutputs(
   }
 }
 
-const ourFiles = /^(\d{4,}\.dcm|sinogram\.json|report\.html|(before|after|difference)\.png)$/;
+const ourFiles = /^(\d{4,}\.dcm|sinogram\.json|evaluation\.json|report\.html|(before|after|difference)\.png)$/;
 
 /**
  * Runs `write` with an empty temporary folder beside `path`, which then takes its place. In a folder that holds something already,

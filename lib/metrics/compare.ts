@@ -96,8 +96,12 @@ export async function windowedPair(
   return { ...pair, images: await windowed(pair.images), reference: await windowed(pair.reference) };
 }
 
-/** Throws ERR_SINO_OUT_OF_RANGE where a slice holds NaN or infinity, or the mask leaves nothing. */
-export async function differences(pair: Pair, options: OperationOptions): Promise<Differences[]> {
+/** Throws ERR_SINO_OUT_OF_RANGE where a slice holds NaN or infinity, or the mask leaves nothing of it and `mayBeEmpty` is not set. */
+export async function differences(
+  pair: Pair,
+  options: OperationOptions,
+  { mayBeEmpty = false } = {},
+): Promise<Differences[]> {
   const { slices, rows, columns, images: a, reference: b } = pair;
   const width = 7;
   const sums = new Float64Array(slices * width);
@@ -107,7 +111,7 @@ export async function differences(pair: Pair, options: OperationOptions): Promis
     const [count, signed, absolute, squared, largest, referenceLow, referenceHigh] = sums.subarray(
       slice * width,
     ) as unknown as [number, number, number, number, number, number, number];
-    if (count === 0)
+    if (count === 0 && !mayBeEmpty)
       throw sinoError(
         "ERR_SINO_OUT_OF_RANGE",
         `The mask covers every pixel of slice ${slice}: nothing is left to compare.`,

@@ -140,8 +140,9 @@ function facts({ facts: pairs, seconds }: ReportInput): string {
 
 function notes(input: ReportInput, { slices, affected }: PageModel): string {
   const count = slices.filter((s) => s.embedded >= 0).length;
-  const embedding =
-    affected === 0
+  const embedding = input.importance
+    ? `${count} of ${slices.length} slices ${count === 1 ? "is" : "are"} embedded here, those with the largest errors, in whole HU.`
+    : affected === 0
       ? "No slice has metal; one slice is embedded to look at."
       : count < affected
         ? `${count} of the ${affected} slices with metal are embedded here, those with the most of it, in whole HU.`

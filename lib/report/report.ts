@@ -35,6 +35,8 @@ export interface ReportInput {
   tables?: readonly ReportTable[];
   /** Most slices that are embedded; default 60. */
   maximumSlices?: number;
+  /** Per slice: those with the largest are embedded; default those with the most metal. */
+  importance?: readonly number[];
 }
 
 /** What writeReport writes. */
@@ -60,12 +62,13 @@ export async function writeReport(input: ReportInput, options: OperationOptions,
 
 /** Writes report.html only; gives the slice with the most metal. */
 export async function writePage(input: ReportInput, options: OperationOptions, write: WriteFile): Promise<number> {
-  const { layers, metal, maximumSlices = 60, seconds } = input;
+  const { layers, metal, maximumSlices = 60, seconds, importance } = input;
   const [before, after] = [layers[0]!.hu, layers[input.after ?? 1]!.hu];
   const { slices: count, rows, columns } = planesOf(before.shape);
   const metalPixels = metal ? await countPerSlice(metal, count, options) : new Float64Array(count);
   const changes = await differences(await pairOf(after, before, options), options);
-  const chosen = chooseSlices(metalPixels, maximumSlices);
+  const weights = importance ?? metalPixels;
+  const chosen = chooseSlices(weights, maximumSlices);
   const affected = metalPixels.filter((pixels) => pixels > 0).length;
   const perSlice = seconds === undefined ? undefined : seconds / Math.max(1, affected);
   const slices: PageSlice[] = changes.map(({ mae, largest }, slice) => ({
@@ -76,7 +79,7 @@ export async function writePage(input: ReportInput, options: OperationOptions, w
     largestChange: largest,
     ...(perSlice === undefined ? {} : { seconds: metalPixels[slice]! > 0 ? perSlice : 0 }),
   }));
-  const worst = chosen.reduce((a, b) => (metalPixels[b]! > metalPixels[a]! ? b : a), chosen[0]!);
+  const worst = chosen.reduce((a, b) => (weights[b]! > weights[a]! ? b : a), chosen[0]!);
   const embedded = await embedSlices(input, chosen, options);
   const model = { rows, columns, slices, start: chosen.indexOf(worst), affected };
   await write("report.html", ...pageChunks(input, model, embedded));
