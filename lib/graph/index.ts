@@ -22,6 +22,7 @@
  * it beside its kin in ops/, export its function here, and give it a line in test/math/gradients.test.ts. Only static
  * shapes: a graph is built for one batch size, which takes milliseconds; weights are fed, not baked in.
  */
+export { flopsOf } from "./flops.ts";
 export { gradients, pullback } from "./gradient.ts";
 export { Graph } from "./graph.ts";
 export { opset, type WriteOptions, writeOnnx } from "./onnx-write.ts";

@@ -1,0 +1,13 @@
+/** Networks from one JSON description: for training, for use, and counted. */
+export {
+  addNetwork,
+  type InputSpec,
+  inputsOf,
+  type NetworkDescription,
+  type NetworkSize,
+  networkKinds,
+  parseNetwork,
+} from "./description.ts";
+export { type NetworkSummary, networkIn, networkModel, summarize, type Weights } from "./network.ts";
+export { InputSource, type ParameterSpec, Scope, type Source } from "./scope.ts";
+export type { UNetDescription } from "./unet.ts";

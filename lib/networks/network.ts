@@ -1,0 +1,65 @@
+/** One description, three graphs: to count, to use, and (lib/training) to train. */
+import { sinoError } from "../core/errors.ts";
+import { flopsOf, Graph, type Tensor, writeOnnx } from "../graph/index.ts";
+import { addNetwork, inputsOf, type NetworkDescription, type NetworkSize } from "./description.ts";
+import { InputSource, type ParameterSpec, Scope, type Source } from "./scope.ts";
+
+export interface NetworkSummary {
+  readonly parameters: number;
+  /** Floating-point operations of one forward pass, a multiplication and an addition counting as two. */
+  readonly flops: number;
+  readonly outputShape: readonly number[];
+  readonly parameterSpecs: readonly ParameterSpec[];
+  readonly bufferSpecs: readonly ParameterSpec[];
+}
+
+/** Counts parameters and operations, and checks that the sizes fit. Throws ERR_SINO_SHAPE. */
+export function summarize(d: NetworkDescription, size: NetworkSize, { isTraining = true } = {}): NetworkSummary {
+  const graph = new Graph(d.kind);
+  const source = new InputSource(graph, { isTraining });
+  const y = networkIn(graph, source, d, size);
+  graph.output("y", y);
+  return {
+    parameters: source.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
+    flops: flopsOf(graph),
+    outputShape: y.shape,
+    parameterSpecs: source.parameters,
+    bufferSpecs: source.buffers,
+  };
+}
+
+/** Adds inputs and network to a graph; gives the output. */
+export function networkIn(graph: Graph, source: Source, d: NetworkDescription, size: NetworkSize): Tensor {
+  const inputs: Record<string, Tensor> = {};
+  for (const { name, shape, type } of inputsOf(d, size)) inputs[name] = graph.input(name, shape, type);
+  return addNetwork(new Scope(source), inputs, d);
+}
+
+export type Weights = ReadonlyMap<string, Float32Array>;
+
+/**
+ * The ONNX model of a trained network, weights inside. Output `y`; inputs `x` and, where the network takes them, `t`,
+ * `class`, `values`, `context`. Throws ERR_SINO_MODEL where a weight is missing or has another size.
+ */
+export function networkModel(
+  d: NetworkDescription,
+  weights: Weights,
+  size: NetworkSize,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  const graph = new Graph(d.kind);
+  const take = ({ name, shape }: ParameterSpec): Tensor => {
+    const data = weights.get(name);
+    const n = shape.reduce((a, b) => a * b, 1);
+    if (data?.length !== n)
+      throw sinoError(
+        "ERR_SINO_MODEL",
+        `The weights expected ${n} values for ${name} of shape [${shape.join(", ")}] but hold ${data?.length ?? "none"}.`,
+        { details: { name, shape } },
+      );
+    return graph.constant(data, shape, name);
+  };
+  const source: Source = { graph, isTraining: false, parameter: take, buffer: take, update: () => undefined };
+  graph.output("y", networkIn(graph, source, d, size));
+  return writeOnnx(graph, { metadata: { ...metadata, "sinogram.network": JSON.stringify(d) } });
+}
