@@ -1,0 +1,40 @@
+/** Losses as graphs: each gives one value per sample [N], so that samples can be weighted. */
+import { abs, add, conv, div, mul, reduceMean, reshape, softplus, square, sub, type Tensor } from "../graph/index.ts";
+
+const perSample = (t: Tensor): Tensor => reduceMean(reshape(t, [t.shape[0]!, -1]), [1]);
+
+/** Mean absolute difference. */
+export const l1 = (y: Tensor, target: Tensor): Tensor => perSample(abs(sub(y, target)));
+
+/** Mean squared difference. */
+export const l2 = (y: Tensor, target: Tensor): Tensor => perSample(square(sub(y, target)));
+
+export interface SsimLossOptions {
+  /** Largest minus smallest value; default 1. */
+  readonly range?: number | undefined;
+  /** Odd; default 11 with a Gaussian of deviation 1.5. */
+  readonly window?: number | undefined;
+}
+
+/** 1 − SSIM (Wang et al. 2004, IEEE TIP 13) of images [N, C, H, W], Gaussian window, only where it lies inside. */
+export function ssimLoss(y: Tensor, target: Tensor, { range = 1, window = 11 }: SsimLossOptions = {}): Tensor {
+  const c = y.shape[1]!;
+  const tap = Array.from({ length: window }, (_, i) => Math.exp(-((i - (window - 1) / 2) ** 2) / (2 * 1.5 ** 2)));
+  const total = tap.reduce((a, b) => a + b, 0);
+  const kernel = y.graph.constant(Array.from({ length: c }, () => tap.map((t) => t / total)).flat(), [c, 1, window, 1]);
+  const across = reshape(kernel, [c, 1, 1, window]);
+  const blur = (t: Tensor) => conv(conv(t, kernel, { groups: c }), across, { groups: c });
+  const [a, b] = [blur(y), blur(target)];
+  const [aa, bb, ab] = [square(a), square(b), mul(a, b)];
+  const varA = sub(blur(square(y)), aa);
+  const varB = sub(blur(square(target)), bb);
+  const cov = sub(blur(mul(y, target)), ab);
+  const [c1, c2] = [(0.01 * range) ** 2, (0.03 * range) ** 2];
+  const luminance = div(add(mul(ab, 2), c1), add(add(aa, bb), c1));
+  const structure = div(add(mul(cov, 2), c2), add(add(varA, varB), c2));
+  return sub(1, perSample(mul(luminance, structure)));
+}
+
+/** Binary cross-entropy of logits against all ones ("real") or all zeros: what adversarial training asks of both sides. */
+export const realLoss = (logits: Tensor): Tensor => perSample(softplus(mul(logits, -1)));
+export const fakeLoss = (logits: Tensor): Tensor => perSample(softplus(logits));
