@@ -43,7 +43,7 @@ test("says so where sizes do not halve", () => {
 
 test.skipUnless(hasOnnxRuntime, noOnnxRuntime)("a model holds its weights, and says which are missing", async () => {
   const d: NetworkDescription = { kind: "redcnn", inChannels: 1, channels: 4 };
-  const size = { batch: 1, size: [24, 20] };
+  const size = { batch: 1, size: [24, 28] };
   const { parameterSpecs, outputShape } = summarize(d, size);
   const weights = new Map(
     parameterSpecs.map(({ name, shape }, i) => [
@@ -55,7 +55,7 @@ test.skipUnless(hasOnnxRuntime, noOnnxRuntime)("a model holds its weights, and s
     ]),
   );
   const session = await openSession(networkModel(d, weights, size));
-  const { y } = await session.run({ x: { data: randomFloats(480, 1), shape: [1, 1, 24, 20] } });
+  const { y } = await session.run({ x: { data: randomFloats(672, 1), shape: [1, 1, 24, 28] } });
   await session.close();
   assert.deepEqual(y!.shape, outputShape);
   weights.delete("tconv3.bias");
