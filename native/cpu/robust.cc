@@ -19,17 +19,6 @@ double rank_of(std::vector<float>& values, double q) {
   return *at;
 }
 
-// Coefficients of the weighted least squares fit, orders 1 and 2.
-void solve(const double m[3], const double b[2], int order, double c[2]) {
-  c[0] = m[0] > 0 ? b[0] / m[0] : 0;
-  c[1] = 0;
-  if (order == 1) return;
-  const double determinant = m[0] * m[2] - m[1] * m[1];
-  if (!(determinant > 1e-9 * m[0] * m[2])) return;
-  c[0] = (b[0] * m[2] - b[1] * m[1]) / determinant;
-  c[1] = (b[1] * m[0] - b[0] * m[1]) / determinant;
-}
-
 }  // namespace
 
 void quantiles(const Context&, const QuantilesArgs& args) {
@@ -65,7 +54,7 @@ void fit_powers(const Context& context, const FitPowersArgs& args) {
       b[0] += a * xi * y[i];
       b[1] += a * xi * xi * y[i];
     }
-    solve(m, b, args.order, c);
+    solve_powers(m, b, args.order, c);
     std::vector<float> sizes(x.size());
     for (size_t i = 0; i < x.size(); i++) {
       residual[i] = static_cast<float>(y[i] - x[i] * (c[0] + c[1] * x[i]));
@@ -114,12 +103,11 @@ void metal_mask(const Context&, const MetalMaskArgs& args) {
     groups[args.labels[i] - 1].push_back(args.input[i]);
     all.push_back(args.input[i]);
   }
-  const auto threshold_of = [&](double p95) { return std::max(args.least, static_cast<float>(args.share * p95)); };
-  const float common = all.empty() ? args.least : threshold_of(rank_of(all, 0.95));
+  const float common = all.empty() ? args.least : metal_threshold(args, rank_of(all, 0.95));
   std::vector<float> threshold(args.groups, common);
   for (int64_t g = 0; g < args.groups; g++) {
     const double p95 = rank_of(groups[g], 0.95);
-    if (p95 >= args.alone) threshold[g] = threshold_of(p95);
+    if (p95 >= args.alone) threshold[g] = metal_threshold(args, p95);
   }
   for (int64_t i = 0; i < args.count; i++) {
     const int32_t group = args.labels[i];

@@ -64,4 +64,20 @@ struct MetalMaskArgs {
   double* threshold;  // one number: that of everything
 };
 
+// Coefficients of a weighted least squares fit from its sums: m[k] = Σ w·x^(2+k), b[k] = Σ w·x^(1+k)·y.
+SINO_HD inline void solve_powers(const double m[3], const double b[2], int order, double c[2]) {
+  c[0] = m[0] > 0 ? b[0] / m[0] : 0;
+  c[1] = 0;
+  if (order == 1) return;
+  const double determinant = m[0] * m[2] - m[1] * m[1];
+  if (!(determinant > 1e-9 * m[0] * m[2])) return;
+  c[0] = (b[0] * m[2] - b[1] * m[1]) / determinant;
+  c[1] = (b[1] * m[0] - b[0] * m[1]) / determinant;
+}
+
+SINO_HD inline float metal_threshold(const MetalMaskArgs& args, double p95) {
+  const float threshold = static_cast<float>(args.share * p95);
+  return threshold > args.least ? threshold : args.least;
+}
+
 }  // namespace sino
