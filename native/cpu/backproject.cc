@@ -1,6 +1,6 @@
 // backproject on the CPU, tiles of 16 × 16 pixels, chunks of views; one of two ways.
 //
-// Interleaved slices, for narrow registers: a task is one tile. For a chunk of views it works out, in double, how each
+// Interleaved slices, for narrow registers, each turned if the scan allows (turned.h): a task is a row of tiles. For a chunk of views it works out, in double, how each
 // view looks from the tile (TileView), then lets the kernel add them a few at a time. A tile sees about 24 bins of a
 // view, so the 8 views × 24 bins × 64 B (16 slices) = 12 kB that its rows read again and again stay in L1. Bytes per
 // pixel and view: 8 from L1 per slice.
@@ -15,8 +15,10 @@
 #include "native/cpu/cpu.h"
 #include "native/cpu/interleave.h"
 #include "native/cpu/kernels.h"
+#include "native/cpu/turned.h"
 #include "native/cpu/view_tables.h"
 #include "native/geometry/symmetry.h"
+#include "native/runtime/prepared.h"
 
 namespace sino::cpu {
 
@@ -63,44 +65,54 @@ struct GeneralTiles {
   }
 };
 
-// Calls add(slice, tile, first view, count) for all chunks of all tiles, tile rows in parallel; a row of tiles
-// takes one chunk of views after the other, so that the chunk stays in cache.
-template <typename Add>
-void for_each_tile(const Context& context, const Geometry& g, int64_t slices, int64_t slices_per_task, const Add& add) {
-  const int64_t down = tiles_along(g.grid.rows), tasks = slices * down;
+// Adds all views to the image. Rows of tiles are worked on in parallel; a row takes one chunk of views after the other, so that
+// the chunk stays in cache. `units` of progress in all.
+void add_tiles(const Context& context, const GeneralTiles& tiles, int64_t units) {
+  const Grid& grid = tiles.g.grid;
+  const int64_t tasks = tiles_along(grid.rows), views = tiles.g.views();
   std::atomic<int64_t> done{0};
   context.parallel_for(tasks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; task++) {
-      const int64_t slice = task / down, row = task % down * kTile;
-      for (int64_t v = 0; v < g.views(); v += kViewsPerChunk)
-        for (int64_t column = 0; column < g.grid.columns; column += kTile) {
+    for (int64_t row = begin * kTile; row < std::min(grid.rows, end * kTile); row += kTile)
+      for (int64_t v = 0; v < views; v += kViewsPerChunk)
+        for (int64_t column = 0; column < grid.columns; column += kTile) {
           if (context.job.cancelled) return;
-          const Tile tile = {row, column, static_cast<int>(std::min<int64_t>(kTile, g.grid.rows - row)),
-                             static_cast<int>(std::min<int64_t>(kTile, g.grid.columns - column))};
-          add(slice, tile, v, std::min(kViewsPerChunk, g.views() - v));
+          tiles.add({row, column, static_cast<int>(std::min<int64_t>(kTile, grid.rows - row)),
+                     static_cast<int>(std::min<int64_t>(kTile, grid.columns - column))},
+                    v, std::min(kViewsPerChunk, views - v));
         }
-    }
     const int64_t before = done.fetch_add(end - begin), after = before + end - begin;
-    context.job.advance((after * g.views() / down - before * g.views() / down) * slices_per_task);
+    context.job.advance(after * units / tasks - before * units / tasks);
   });
 }
 
 void backproject_interleaved(const Context& context, const Geometry& g, Lanes lanes, const float* sinograms,
-                             float* images) {
+                             float* images, int64_t units) {
   const LineLayout views = {g.views(), g.bins, lanes}, rows = {g.grid.rows, g.grid.columns, lanes};
   Scratch<float> filtered = context.scratch<float>(views.size());
   Scratch<float> image = context.scratch<float>(rows.size());
   interleave_lines(context, sinograms, g.rays(), g.views(), g.bins, true, views, filtered.data());
-  const GeneralTiles tiles = {g,
-                              lanes.width,
-                              filtered.data() + lanes.width,
-                              views.line_stride(),
-                              image.data() + lanes.width,
-                              rows.line_stride()};
-  for_each_tile(context, g, 1, lanes.used,
-                [&](int64_t, const Tile& tile, int64_t first, int64_t count) { tiles.add(tile, first, count); });
+  add_tiles(context,
+            {g, lanes.width, filtered.data() + lanes.width, views.line_stride(), image.data() + lanes.width,
+             rows.line_stride()},
+            units);
   deinterleave_lines(context, image.data(), rows, g.grid.rows, g.grid.columns, true, /*add=*/false, images,
                      g.grid.pixels());
+}
+
+void backproject_general(const Context& context, const BackprojectArgs& args) {
+  const Geometry& g = args.geometry;
+  const auto scan = prepared_table<TurnedScan>(args.prepared, [&] { return turned_scan(g); });
+  const int64_t turns = static_cast<int64_t>(scan->turns.size()), rays = scan->geometry.rays();
+  const int64_t at_once = std::min(args.slices, slices_at_once(*scan));
+  Scratch<float> sinograms = context.scratch<float>(at_once * turns * rays);
+  Scratch<float> images = context.scratch<float>(at_once * turns * g.grid.pixels());
+  for (int64_t s = 0; s < args.slices; s += at_once) {
+    const int64_t slices = std::min(at_once, args.slices - s);
+    turn_views(context, *scan, g.views(), slices, args.sinograms + s * g.rays(), sinograms.data());
+    backproject_interleaved(context, scan->geometry, next_lanes(slices * turns), sinograms.data(), images.data(),
+                            slices * g.views());
+    sum_turned_images(context, *scan, slices, images.data(), args.images + s * g.grid.pixels());
+  }
 }
 
 // A tile of the fundamental domain and all that the symmetry turns it into are one orbit. Frames: pixel (r, c) of the turned
@@ -268,19 +280,10 @@ void backproject(const Context& context, const BackprojectArgs& args) {
   // an arc so coarse that the kernels' series would not hold within one bin takes the general way
   const bool coarse = g.beam == Beam::arc && std::fabs(g.pitch) > kCoarsest;
   const WindowKernels* windows = coarse ? nullptr : simd_kernels().windows;
-  for (int64_t s = 0; s < args.slices;) {
-    const float* sinograms = args.sinograms + s * g.rays();
-    float* images = args.images + s * g.grid.pixels();
-    if (windows) {
-      const int64_t count = std::min(kSlicesAtOnce, args.slices - s);
-      backproject_windows(context, g, *windows, count, sinograms, images);
-      s += count;
-    } else {
-      const Lanes lanes = next_lanes(args.slices - s);
-      backproject_interleaved(context, g, lanes, sinograms, images);
-      s += lanes.used;
-    }
-  }
+  if (!windows) return backproject_general(context, args);
+  for (int64_t s = 0; s < args.slices; s += kSlicesAtOnce)
+    backproject_windows(context, g, *windows, std::min(kSlicesAtOnce, args.slices - s), args.sinograms + s * g.rays(),
+                        args.images + s * g.grid.pixels());
 }
 
 }  // namespace sino::cpu

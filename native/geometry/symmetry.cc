@@ -19,15 +19,19 @@ Turn then(const Turn& h, const Turn& g) {
   return {g.xx * h.xx + g.xy * h.yx, g.xx * h.xy + g.xy * h.yy, g.yx * h.xx + g.yy * h.yx, g.yx * h.xy + g.yy * h.yy};
 }
 
+bool is_centred(const Grid& grid) {
+  return std::fabs(grid.x0 + (grid.columns - 1) / 2.0 * grid.dx) <= 1e-9 * std::fabs(grid.dx) &&
+         std::fabs(grid.y0 - (grid.rows - 1) / 2.0 * grid.dy) <= 1e-9 * std::fabs(grid.dy);
+}
+bool is_square(const Grid& grid) {
+  return grid.rows == grid.columns && std::fabs(grid.dx - grid.dy) <= 1e-12 * std::fabs(grid.dx);
+}
+
 // The turns that map pixels onto each other and rays onto rays.
 std::vector<Turn> turns_of(const Geometry& g) {
-  const Grid& grid = g.grid;
-  const bool centred = std::fabs(grid.x0 + (grid.columns - 1) / 2.0 * grid.dx) <= 1e-9 * std::fabs(grid.dx) &&
-                       std::fabs(grid.y0 - (grid.rows - 1) / 2.0 * grid.dy) <= 1e-9 * std::fabs(grid.dy);
-  const bool square = grid.rows == grid.columns && std::fabs(grid.dx - grid.dy) <= 1e-12 * std::fabs(grid.dx);
-  if (!centred) return {kIdentity};
+  if (!is_centred(g.grid)) return {kIdentity};
   if (g.beam == Beam::parallel) return {kIdentity, kMirror};
-  if (!square) return {kIdentity, kHalf};
+  if (!is_square(g.grid)) return {kIdentity, kHalf};
   return {kIdentity, kHalf, kQuarter, kThreeQuarters};
 }
 
@@ -122,6 +126,33 @@ Symmetry symmetry_of(const Geometry& g, int64_t tile) {
   }
   multiply(s);
   return s;
+}
+
+TurnedScan turned_scan(const Geometry& g) {
+  std::vector<std::vector<Turn>> sets = {{kIdentity}};  // the more the better
+  const bool parallel = g.beam == Beam::parallel;
+  if (is_centred(g.grid)) sets.insert(sets.begin(), {kIdentity, parallel ? kMirror : kHalf});
+  if (is_centred(g.grid) && is_square(g.grid))
+    sets.insert(sets.begin(), parallel ? std::vector<Turn>{kIdentity, kMirror, kQuarter, then(kQuarter, kMirror)}
+                                       : std::vector<Turn>{kIdentity, kHalf, kQuarter, kThreeQuarters});
+  for (const std::vector<Turn>& turns : sets) {
+    TurnedScan s = {g, turns, {}};
+    s.geometry.poses.clear();
+    Directions directions(g);
+    for (int64_t v = 0; v < g.views(); v++) {
+      if (directions.taken[v]) continue;
+      directions.taken[v] = true;
+      const double x = g.poses[v].ux, y = g.poses[v].uy;
+      s.geometry.poses.push_back(g.poses[v]);
+      s.view.push_back(v);
+      for (size_t j = 1; j < turns.size(); j++) {
+        const Turn& t = turns[j];
+        s.view.push_back(directions.take(t.xx * x + t.xy * y, t.yx * x + t.yy * y));
+      }
+    }
+    if (10 * static_cast<int64_t>(s.view.size()) <= 11 * g.views()) return s;
+  }
+  return {};  // never: every view leads itself
 }
 
 Domain fundamental_domain(const Grid& grid, const Symmetry& s) {

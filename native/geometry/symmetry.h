@@ -39,6 +39,16 @@ Symmetry no_symmetry(const Geometry& g);
 // tiles of `tile` pixels overlap much when they are turned.
 Symmetry symmetry_of(const Geometry& g, int64_t tile);
 
+// A scan as one of fewer views and more slices: view v sees the image turned by turns[j] as view[v·turns + j] of the whole scan
+// sees the image itself.
+struct TurnedScan {
+  Geometry geometry;  // of the leaders
+  std::vector<Turn> turns;
+  std::vector<int64_t> view;  // or −1, where the scan has no such view
+};
+// By as many turns as the scan has views for, to a tenth.
+TurnedScan turned_scan(const Geometry& g);
+
 // Pixels [0, rows) × [0, columns), of which every other one is the image by a turn.
 struct Domain {
   int64_t rows, columns;
