@@ -39,6 +39,7 @@ export * from "./mar/index.ts";
 export { type Evaluation, evaluate, type Metrics, psnr, type Rings, ringErrors, rmse, ssim } from "./metrics/index.ts";
 export { type AddonDescription, addon, type DeviceInfo } from "./native/addon.ts";
 export type { Device, JobOptions, Progress } from "./native/job.ts";
+export { type NetworkDescription, networkModel, parseNetwork, summarize } from "./networks/index.ts";
 export {
   type DatasetReport,
   type DatasetSource,
@@ -105,3 +106,11 @@ export { createPlan, type Plan, type PlannedOperation, type PlanOptions } from "
 export { type ProjectOptions, project, projectTranspose } from "./tomography/project.ts";
 export { rebin, rebinnedGeometry } from "./tomography/rebin.ts";
 export { type Route, routes } from "./tomography/route.ts";
+export {
+  parseTraining,
+  type TrainingConfig,
+  type TrainingEvent,
+  type TrainOptions,
+  type TrainResult,
+  train,
+} from "./training/index.ts";

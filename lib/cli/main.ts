@@ -186,6 +186,19 @@ function addBatch(program: Commander, start: Start): void {
     .action((output, options) => start(async () => (await import("./batch.ts")).batchShow(output, options), options));
 }
 
+function addTrain(program: Commander, start: Start): void {
+  common(program.command("train"))
+    .summary("a network from a JSON file: data, network, loss, optimiser")
+    .description(
+      "Trains a network and writes model.onnx, its card model.json, weights.safetensors, log.ndjson and a checkpoint. Paths in " +
+        "the file are relative to it. Needs the optional package onnxruntime-node.",
+    )
+    .argument("<config>", "JSON file (docs/training.md)")
+    .requiredOption("-o, --output <folder>", "where to write")
+    .option("--resume", "go on from the folder's checkpoint")
+    .action((config, options) => start(async () => (await import("./train.ts")).train(config, options), options));
+}
+
 function addDoctor(program: Commander, start: Start): void {
   common(program.command("doctor"))
     .summary("what this machine has, what is missing, what to type")
@@ -216,7 +229,17 @@ function build(streams: Streams, settle: (code: number) => void): Commander {
       "after",
       "\nExit codes: 0 ok, 2 usage, 3 bad input, 4 some items failed, 5 device or model missing, 130 Ctrl-C.",
     );
-  for (const add of [addReconstruct, addProject, addSimulate, addMar, addEvaluate, addBatch, addDoctor, addDemo])
+  for (const add of [
+    addReconstruct,
+    addProject,
+    addSimulate,
+    addMar,
+    addEvaluate,
+    addBatch,
+    addTrain,
+    addDoctor,
+    addDemo,
+  ])
     add(program, start);
   return program;
 }

@@ -1,6 +1,6 @@
 /** One description, three graphs: to count, to use, and (lib/training) to train. */
 import { sinoError } from "../core/errors.ts";
-import { flopsOf, Graph, type Tensor, writeOnnx } from "../graph/index.ts";
+import { add, flopsOf, Graph, mul, sub, type Tensor, writeOnnx } from "../graph/index.ts";
 import { addNetwork, inputsOf, type NetworkDescription, type NetworkSize } from "./description.ts";
 import { InputSource, type ParameterSpec, Scope, type Source } from "./scope.ts";
 
@@ -29,13 +29,27 @@ export function summarize(d: NetworkDescription, size: NetworkSize, { isTraining
 }
 
 /** Adds inputs and network to a graph; gives the output. */
-export function networkIn(graph: Graph, source: Source, d: NetworkDescription, size: NetworkSize): Tensor {
+export function networkIn(
+  graph: Graph,
+  source: Source,
+  d: NetworkDescription,
+  size: NetworkSize,
+  { offset, factor }: NonNullable<ModelOptions["scale"]> = { offset: 0, factor: 1 },
+): Tensor {
   const inputs: Record<string, Tensor> = {};
   for (const { name, shape, type } of inputsOf(d, size)) inputs[name] = graph.input(name, shape, type);
-  return addNetwork(new Scope(source), inputs, d);
+  if (offset === 0 && factor === 1) return addNetwork(new Scope(source), inputs, d);
+  inputs["x"] = mul(sub(inputs["x"]!, offset), factor);
+  return add(mul(addNetwork(new Scope(source), inputs, d), 1 / factor), offset);
 }
 
 export type Weights = ReadonlyMap<string, Float32Array>;
+
+export interface ModelOptions {
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** The network sees (value − offset) · factor, and its output goes the way back: the model works in the data's units. */
+  readonly scale?: { readonly offset: number; readonly factor: number };
+}
 
 /**
  * The ONNX model of a trained network, weights inside. Output `y`; inputs `x` and, where the network takes them, `t`,
@@ -45,7 +59,7 @@ export function networkModel(
   d: NetworkDescription,
   weights: Weights,
   size: NetworkSize,
-  metadata: Readonly<Record<string, string>> = {},
+  { metadata = {}, scale = { offset: 0, factor: 1 } }: ModelOptions = {},
 ): Uint8Array<ArrayBuffer> {
   const graph = new Graph(d.kind);
   const take = ({ name, shape }: ParameterSpec): Tensor => {
@@ -60,6 +74,6 @@ export function networkModel(
     return graph.constant(data, shape, name);
   };
   const source: Source = { graph, isTraining: false, parameter: take, buffer: take, update: () => undefined };
-  graph.output("y", networkIn(graph, source, d, size));
+  graph.output("y", networkIn(graph, source, d, size, scale));
   return writeOnnx(graph, { metadata: { ...metadata, "sinogram.network": JSON.stringify(d) } });
 }

@@ -1,11 +1,28 @@
 /**
- * One training step as one ONNX model: network, loss, gradients, clipping, optimiser and moving average.
+ * One training step as one ONNX model: network, loss, gradients, clipping, optimiser and moving average; and its sibling
+ * that only computes the loss.
  *
  * Inputs: the state (`parameters`, `first`, `second`, `average`, `buffers`), the numbers of the step (`rate`,
- * `correction1`, `correction2`, `keep`), the network's inputs, `target`, and `weight` [N] of each sample.
+ * `correction1`, `correction2`, `keep`), the samples `input` and `target`, and `weight` [N] of each sample; where the
+ * recipe asks for them `noise`, `gain` [N], `shift` [N], and for diffusion `t` [N] and `mix` [N, 4]: the network sees
+ * mix₀·clean + mix₁·noise and is asked for mix₂·clean + mix₃·noise.
  * Outputs: the state after the step under the same names with `next_` before them, `loss` and `norm`.
  */
-import { add, concat, Graph, gradients, mul, reduceMean, reshape, type Tensor, writeOnnx } from "../graph/index.ts";
+import { sinoError } from "../core/errors.ts";
+import {
+  add,
+  concat,
+  Graph,
+  gradients,
+  mul,
+  reduceMean,
+  reshape,
+  split,
+  sub,
+  sum,
+  type Tensor,
+  writeOnnx,
+} from "../graph/index.ts";
 import {
   addNetwork,
   inputsOf,
@@ -26,6 +43,18 @@ export interface LossDescription {
   readonly ssim?: number | undefined;
 }
 
+/** What is done to the samples before the network sees them. */
+export interface Recipe {
+  readonly task?: "regression" | "diffusion" | undefined;
+  /** Values become (value − offset) · factor. */
+  readonly offset?: number | undefined;
+  readonly factor?: number | undefined;
+  /** Deviation of the noise added to the input. */
+  readonly noise?: number | undefined;
+  readonly gain?: boolean | undefined;
+  readonly shift?: boolean | undefined;
+}
+
 export interface StepGraphOptions {
   readonly network: NetworkDescription;
   readonly size: NetworkSize;
@@ -33,6 +62,7 @@ export interface StepGraphOptions {
   readonly optimizer?: OptimizerOptions;
   /** Also keeps a moving average of the parameters. */
   readonly average?: boolean;
+  readonly recipe?: Recipe;
 }
 
 export interface StepGraph {
@@ -43,58 +73,109 @@ export interface StepGraph {
 }
 
 /** The loss of an output, one value. */
-export function lossOf(y: Tensor, target: Tensor, weight: Tensor, loss: LossDescription): Tensor {
+function lossOf(y: Tensor, target: Tensor, weight: Tensor, loss: LossDescription): Tensor {
   const terms: Tensor[] = [];
   if (loss.l1) terms.push(mul(l1(y, target), loss.l1));
   if (loss.l2) terms.push(mul(l2(y, target), loss.l2));
   if (loss.ssim) terms.push(mul(ssimLoss(y, target), loss.ssim));
-  const perSample = terms.reduce((a, b) => add(a, b));
-  return reduceMean(mul(perSample, weight), [0]);
+  if (terms.length === 0)
+    throw sinoError("ERR_SINO_OUT_OF_RANGE", "Expected a loss with at least one weight above zero: l1, l2 or ssim.");
+  return reduceMean(mul(sum(...terms), weight), [0]);
+}
+
+/** (value − offset) · factor. */
+export function scaled(x: Tensor, { offset = 0, factor = 1 }: Recipe): Tensor {
+  const moved = offset === 0 ? x : sub(x, offset);
+  return factor === 1 ? moved : mul(moved, factor);
+}
+
+/** Adds samples, network and loss to a graph; gives the loss. */
+function addLoss(source: VectorSource, options: StepGraphOptions, outputShape: readonly number[]): Tensor {
+  const { network, size, recipe = {} } = options;
+  const { graph } = source;
+  const [spec, ...others] = inputsOf(network, size);
+  const column = (t: Tensor) => reshape(t, [size.batch, ...spec!.shape.slice(1).map(() => 1)]);
+  const perSample = (name: string) => column(graph.input(name, [size.batch]));
+  let x = scaled(graph.input("input", spec!.shape), recipe);
+  let target = recipe.task === "diffusion" ? x : scaled(graph.input("target", outputShape), recipe);
+  const weight = graph.input("weight", [size.batch]);
+  const change = (f: (t: Tensor) => Tensor) => {
+    const same = target === x;
+    x = f(x);
+    target = same ? x : f(target);
+  };
+  if (recipe.gain) {
+    const gain = perSample("gain");
+    change((t) => mul(t, gain));
+  }
+  if (recipe.shift) {
+    const shift = perSample("shift");
+    change((t) => add(t, shift));
+  }
+  if (recipe.task === "diffusion") {
+    const noise = graph.input("noise", spec!.shape);
+    const mix = split(graph.input("mix", [size.batch, 4]), [1, 1, 1, 1], 1).map(column);
+    const clean = x;
+    x = add(mul(clean, mix[0]!), mul(noise, mix[1]!));
+    target = add(mul(clean, mix[2]!), mul(noise, mix[3]!));
+  } else if (recipe.noise) x = add(x, mul(graph.input("noise", spec!.shape), recipe.noise));
+  const inputs: Record<string, Tensor> = { x };
+  for (const { name, shape, type } of others) inputs[name] = graph.input(name, shape, type);
+  const y = addNetwork(new Scope(source), inputs, network);
+  return lossOf(y, target, weight, options.loss);
+}
+
+interface Frame {
+  readonly source: VectorSource;
+  readonly parameters: readonly ParameterSpec[];
+  readonly buffers: readonly ParameterSpec[];
+  readonly vectors: { readonly parameters: Tensor; readonly buffers: Tensor | undefined };
+  readonly targetShape: readonly number[];
+}
+
+function frame(name: string, { network, size }: StepGraphOptions, isTraining: boolean): Frame {
+  const { parameterSpecs: parameters, bufferSpecs: buffers, outputShape: targetShape } = summarize(network, size);
+  const graph = new Graph(name);
+  const vectors = {
+    parameters: graph.input("parameters", [lengthOf(parameters)]),
+    buffers: buffers.length > 0 ? graph.input("buffers", [lengthOf(buffers)]) : undefined,
+  };
+  const source = new VectorSource(vectors, { parameters, buffers }, { isTraining });
+  return { source, parameters, buffers, vectors, targetShape };
+}
+
+/** The model that computes the loss as the network will be used. */
+export function lossGraph(options: StepGraphOptions): Uint8Array<ArrayBuffer> {
+  const { source, targetShape } = frame("loss", options, false);
+  source.graph.output("loss", addLoss(source, options, targetShape));
+  return writeOnnx(source.graph);
 }
 
 /** Builds the model of a training step. Throws ERR_SINO_SHAPE where sizes and network do not fit. */
-export function stepGraph({ network, size, loss, optimizer = {}, average = false }: StepGraphOptions): StepGraph {
-  const { parameterSpecs, bufferSpecs, outputShape } = summarize(network, size);
-  const graph = new Graph("step");
-  const total = lengthOf(parameterSpecs);
-  const vector = (name: string, n = total) => graph.input(name, [n]);
-  const parameters = vector("parameters");
-  const state = { parameters, first: vector("first"), second: vector("second") };
-  const average0 = average ? vector("average") : undefined;
-  const buffers = bufferSpecs.length > 0 ? vector("buffers", lengthOf(bufferSpecs)) : undefined;
-  const numbers = {
+export function stepGraph(options: StepGraphOptions): StepGraph {
+  const { source, parameters, buffers, vectors, targetShape } = frame("step", options, true);
+  const { graph } = source;
+  const vector = (name: string) => graph.input(name, [lengthOf(parameters)]);
+  const state = { parameters: vectors.parameters, first: vector("first"), second: vector("second") };
+  const rates = {
     rate: graph.input("rate", []),
     correction1: graph.input("correction1", []),
     correction2: graph.input("correction2", []),
   };
-  const keep = average ? graph.input("keep", []) : undefined;
-
-  const source = new VectorSource(
-    { parameters, buffers },
-    { parameters: parameterSpecs, buffers: bufferSpecs },
-    { isTraining: true },
-  );
-  const inputs: Record<string, Tensor> = {};
-  for (const { name, shape, type } of inputsOf(network, size)) inputs[name] = graph.input(name, shape, type);
-  const y = addNetwork(new Scope(source), inputs, network);
-  const value = lossOf(y, graph.input("target", outputShape), graph.input("weight", [size.batch]), loss);
-
+  const loss = addLoss(source, options, targetShape);
   const flat = (t: Tensor) => reshape(t, [-1]);
-  const slopes = gradients(value, [...source.parameters.values()]);
-  const updated = adamStep(state, concat(slopes.map(flat), 0), numbers, optimizer);
+  const slopes = gradients(loss, [...source.parameters.values()]);
+  const updated = adamStep(state, concat(slopes.map(flat), 0), rates, options.optimizer);
   graph.output("next_parameters", updated.parameters);
   graph.output("next_first", updated.first);
   graph.output("next_second", updated.second);
-  if (average0) graph.output("next_average", averaged(average0, updated.parameters, keep!));
-  if (buffers)
-    graph.output(
-      "next_buffers",
-      concat(
-        bufferSpecs.map((spec) => flat(source.updates.get(spec.name)!)),
-        0,
-      ),
-    );
-  graph.output("loss", value);
+  if (options.average)
+    graph.output("next_average", averaged(vector("average"), updated.parameters, graph.input("keep", [])));
+  if (buffers.length > 0) {
+    const next = buffers.map(({ name }) => flat(source.updates.get(name)!));
+    graph.output("next_buffers", concat(next, 0));
+  }
+  graph.output("loss", loss);
   graph.output("norm", updated.norm);
-  return { model: writeOnnx(graph), parameters: parameterSpecs, buffers: bufferSpecs, targetShape: outputShape };
+  return { model: writeOnnx(graph), parameters, buffers, targetShape };
 }

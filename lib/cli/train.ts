@@ -1,0 +1,63 @@
+/** `sinogram train`: a network from a JSON file. */
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { sinoError } from "../core/errors.ts";
+import { ioError } from "../core/files.ts";
+import { parseTraining, type TrainingConfig, train as trainNetwork } from "../training/index.ts";
+import type { Command } from "./command.ts";
+import { duration } from "./progress.ts";
+
+/** Reads a training file; the data's paths become relative to where we are. Throws ERR_SINO_IO, ERR_SINO_IO_FORMAT. */
+async function readTraining(path: string): Promise<TrainingConfig> {
+  const text = await readFile(path, "utf8").catch((cause) => {
+    throw ioError("read", path, cause);
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw sinoError("ERR_SINO_IO_FORMAT", `${path} is not JSON: ${(cause as Error).message}.`, { cause });
+  }
+  const config = parseTraining(json, path);
+  const near = (file: string) => resolve(dirname(path), file);
+  const { data } = config;
+  return {
+    ...config,
+    data: { ...data, input: near(data.input), ...(data.target !== undefined && { target: near(data.target) }) },
+  };
+}
+
+export function train(path: string, given: { output: string; resume?: boolean }): Command {
+  return async ({ console, options, signal }) => {
+    const config = await readTraining(path);
+    const seconds: number[] = [];
+    const result = await trainNetwork(options.threads ? { ...config, threads: options.threads } : config, {
+      folder: given.output,
+      resume: given.resume ?? false,
+      signal,
+      onEvent(event) {
+        seconds.push(event.seconds);
+        const { step, steps, loss, validation } = event;
+        const recent = seconds.slice(-20);
+        const left = (recent.reduce((a, b) => a + b, 0) / recent.length) * (steps - step);
+        if (validation !== undefined)
+          console.log(`step ${step}: loss ${loss.toPrecision(4)}, validation ${validation.toPrecision(4)}`);
+        console.progressText(`step ${step}/${steps}, loss ${loss.toPrecision(4)}, ${duration(left)} left`, {
+          phase: "train",
+          done: step,
+          total: steps,
+        });
+      },
+    });
+    const { steps, loss, best, bestStep, model } = result;
+    const text = [
+      `steps       ${steps}`,
+      `loss        ${loss.toPrecision(5)}`,
+      ...(best === null ? [] : [`validation  ${best.toPrecision(5)}, best after step ${bestStep}`]),
+      `model       ${model}`,
+      "",
+    ].join("\n");
+    await console.result({ ...result }, text);
+    return 0;
+  };
+}

@@ -1,0 +1,170 @@
+/** The feeds of each step: crops of samples, noise, times and weights, all by seed and step. */
+import { sizeOf } from "../core/arrays.ts";
+import { sinoError } from "../core/errors.ts";
+import { lossWeights, noiseSchedule } from "../diffusion/schedule.ts";
+import type { Values } from "../models/session.ts";
+import type { TrainingConfig } from "./config.ts";
+import { drawNormal } from "./random.ts";
+import { copyCrop, drawCrop, numbers, readSamples, type Samples, Shuffle, wholeCrop } from "./samples.ts";
+import type { Recipe } from "./step-graph.ts";
+
+export type Feeds = Record<string, Values>;
+
+/** Streams of the seed: initial weights come first, one per parameter. */
+const noiseStream = 1 << 20;
+const validationStream = 1 << 30;
+
+export interface Dataset {
+  readonly input: Samples;
+  readonly target: Samples | undefined;
+  readonly trainCount: number;
+  readonly validationCount: number;
+  /** Of the crops that the network sees. */
+  readonly patch: readonly number[];
+}
+
+/** Reads what a run trains on. Throws ERR_SINO_SHAPE where input, target and patch do not fit. */
+export async function readDataset(config: TrainingConfig): Promise<Dataset> {
+  const { data, network } = config;
+  const dimensions = network.kind === "unet" ? (network.dimensions ?? 2) : 2;
+  const input = await readSamples(data.input, dimensions);
+  const target =
+    data.target === undefined || data.target === data.input ? undefined : await readSamples(data.target, dimensions);
+  if (target && (target.count !== input.count || target.size.join() !== input.size.join()))
+    throw sinoError(
+      "ERR_SINO_SHAPE",
+      `${data.target} holds ${target.count} images of [${target.size.join(", ")}] but ${data.input} ${input.count} of [${input.size.join(", ")}].`,
+    );
+  if (input.channels !== network.inChannels)
+    throw sinoError(
+      "ERR_SINO_SHAPE",
+      `The network expected ${network.inChannels} channels but ${data.input} has ${input.channels}.`,
+    );
+  const patch = data.patch ?? input.size;
+  if (patch.length !== dimensions || patch.some((n, i) => n > input.size[i]!))
+    throw sinoError(
+      "ERR_SINO_SHAPE",
+      `Expected a patch within [${input.size.join(", ")}] but received [${patch.join(", ")}].`,
+    );
+  const kept = Math.min(input.count - 1, Math.round(input.count * (data.validation ?? 0.1)));
+  return { input, target, trainCount: input.count - kept, validationCount: kept, patch };
+}
+
+export const recipeOf = ({ data, task }: TrainingConfig): Recipe => ({
+  task,
+  offset: data.offset,
+  factor: data.factor,
+  noise: data.noise,
+  gain: data.gain !== undefined,
+  shift: data.shift !== undefined,
+});
+
+export class Batches {
+  readonly #config: TrainingConfig;
+  readonly #dataset: Dataset;
+  readonly #shuffle: Shuffle;
+  readonly #mixes: Float64Array | undefined;
+  readonly #weights: Float64Array | undefined;
+
+  constructor(config: TrainingConfig, dataset: Dataset) {
+    this.#config = config;
+    this.#dataset = dataset;
+    this.#shuffle = new Shuffle(dataset.trainCount, config.seed ?? 0);
+    if (config.task !== "diffusion") return;
+    const { kind = "cosine", steps = 1000, prediction = "epsilon", minSnr } = config.diffusion ?? {};
+    const schedule = noiseSchedule({ kind, steps });
+    this.#mixes = mixesOf(schedule.alphasCumprod, prediction);
+    this.#weights = minSnr ? lossWeights(schedule, { gamma: minSnr, prediction }) : undefined;
+  }
+
+  /** What step 0, 1, … of training is fed besides the state. */
+  train(step: number): Promise<Feeds> {
+    const { batch, data, seed = 0 } = this.#config;
+    const { input, patch } = this.#dataset;
+    const next = numbers(seed, noiseStream + step);
+    const picks = Array.from({ length: batch }, (_, i) => ({
+      sample: this.#shuffle.at(step * batch + i),
+      crop: drawCrop(input.size, patch, data.flip ?? false, next),
+    }));
+    return this.#feeds(picks, noiseStream + step, next);
+  }
+
+  /** The batches of the validation samples: the same at every validation, in the middle of each image, nothing mirrored. */
+  async *validation(): AsyncGenerator<{ feeds: Feeds; count: number }> {
+    const { batch, seed = 0 } = this.#config;
+    const { input, patch, trainCount, validationCount } = this.#dataset;
+    const middle = { ...wholeCrop(patch), first: input.size.map((n, i) => (n - patch[i]!) >> 1) };
+    for (let first = 0; first < validationCount; first += batch) {
+      const count = Math.min(batch, validationCount - first);
+      const picks = Array.from({ length: batch }, (_, i) => ({
+        sample: trainCount + first + Math.min(i, count - 1),
+        crop: middle,
+      }));
+      const stream = validationStream + first;
+      const feeds = await this.#feeds(picks, stream, numbers(seed, stream), true);
+      const weight = feeds["weight"]!.data as Float32Array;
+      weight.fill(0, count);
+      yield { feeds, count };
+    }
+  }
+
+  async #feeds(
+    picks: readonly { sample: number; crop: ReturnType<typeof wholeCrop> }[],
+    stream: number,
+    next: () => number,
+    isValidation = false,
+  ): Promise<Feeds> {
+    const { data, seed = 0 } = this.#config;
+    const { input, target, patch } = this.#dataset;
+    const n = picks.length;
+    const take = (from: Samples): Values => {
+      const length = from.channels * sizeOf(patch);
+      const values = new Float32Array(n * length);
+      picks.forEach(({ sample, crop }, i) => {
+        copyCrop(from, sample, patch, crop, values, i * length);
+      });
+      return { data: values, shape: [n, from.channels, ...patch] };
+    };
+    const perSample = (make: () => number): Values => ({ data: Float32Array.from(picks, make), shape: [n] });
+    const feeds: Feeds = { input: take(input), weight: perSample(() => 1) };
+    if (this.#config.task !== "diffusion") feeds["target"] = target ? take(target) : feeds["input"]!;
+    if (data.gain) {
+      const [low, high] = data.gain;
+      feeds["gain"] = perSample(() => (isValidation ? 1 : low + (high - low) * next()));
+    }
+    if (data.shift) feeds["shift"] = perSample(() => (isValidation ? 0 : data.shift! * normalOf(next)));
+    if (this.#mixes || data.noise) {
+      const { shape } = feeds["input"]!;
+      const noise = new Float32Array(sizeOf(shape));
+      await drawNormal(noise, { seed, stream });
+      feeds["noise"] = { data: noise, shape };
+    }
+    if (this.#mixes) {
+      const steps = this.#mixes.length / 4;
+      const times = picks.map(() => Math.floor(next() * steps));
+      feeds["t"] = { data: Float32Array.from(times), shape: [n] };
+      feeds["mix"] = {
+        data: Float32Array.from(times.flatMap((t) => [...this.#mixes!.subarray(4 * t, 4 * t + 4)])),
+        shape: [n, 4],
+      };
+      if (this.#weights) feeds["weight"] = { data: Float32Array.from(times, (t) => this.#weights![t]!), shape: [n] };
+    }
+    return feeds;
+  }
+}
+
+/** Box & Muller. */
+function normalOf(next: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
+}
+
+/** For every time: clean and noise in the network's input, clean and noise in what is asked of it. */
+function mixesOf(alphasCumprod: Float64Array, prediction: "epsilon" | "sample" | "v"): Float64Array {
+  const mixes = new Float64Array(4 * alphasCumprod.length);
+  alphasCumprod.forEach((alpha, t) => {
+    const [a, s] = [Math.sqrt(alpha), Math.sqrt(1 - alpha)];
+    const asked = { epsilon: [0, 1], sample: [1, 0], v: [-s, a] }[prediction];
+    mixes.set([a, s, ...asked], 4 * t);
+  });
+  return mixes;
+}

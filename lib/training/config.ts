@@ -1,0 +1,115 @@
+/** What a training run is told, as JSON. docs/training.md is the manual. */
+import { z } from "zod";
+import { sinoError } from "../core/errors.ts";
+import { sentenceOf } from "../networks/description.ts";
+import { type NetworkDescription, parseNetwork } from "../networks/index.ts";
+
+const positive = z.number().positive();
+const whole = z.int().min(1);
+const share = z.number().min(0).max(1);
+
+const dataSchema = z.strictObject({
+  /** Array file [n, …] or [n, C, …]: what the network sees; for diffusion the clean images. */
+  input: z.string(),
+  /** What it should make of it; default: the input itself. */
+  target: z.string().optional(),
+  /** Share of the samples kept for validation, taken from the end; default 0.1. */
+  validation: share.optional(),
+  /** Values become (value − offset) · factor, inside the model. */
+  offset: z.number().optional(),
+  factor: positive.optional(),
+  /** Random crops of this size; default whole images. */
+  patch: z.array(whole).optional(),
+  /** Mirrors along each axis, at random; default false. */
+  flip: z.boolean().optional(),
+  /** Deviation of normal noise added to the scaled input; default 0. */
+  noise: z.number().min(0).optional(),
+  /** Input and target times a random number of this range. */
+  gain: z.tuple([positive, positive]).optional(),
+  /** Deviation of a random number per sample added to scaled input and target. */
+  shift: z.number().min(0).optional(),
+});
+
+const schema = z.strictObject({
+  network: z.unknown(),
+  task: z.enum(["regression", "diffusion"]).optional(),
+  data: dataSchema,
+  loss: z
+    .strictObject({
+      l1: z.number().min(0).optional(),
+      l2: z.number().min(0).optional(),
+      ssim: z.number().min(0).optional(),
+    })
+    .optional(),
+  optimizer: z
+    .strictObject({
+      kind: z.enum(["adam", "adamw"]).optional(),
+      rate: positive.optional(),
+      beta1: share.optional(),
+      beta2: share.optional(),
+      epsilon: positive.optional(),
+      decay: z.number().min(0).optional(),
+      clip: positive.optional(),
+    })
+    .optional(),
+  /** How much of the moving average stays at each step; default 0.999, 0 keeps none. */
+  average: share.optional(),
+  schedule: z
+    .strictObject({
+      kind: z.enum(["constant", "cosine", "cosine-restarts"]).optional(),
+      /** Steps over which the rate rises from zero; default 0. */
+      warmup: z.int().min(0).optional(),
+      /** Steps of the first cycle; each next one is `growth` times as long. */
+      cycle: whole.optional(),
+      growth: z.number().min(1).optional(),
+      /** Share of the rate at the end of a cycle; default 0. */
+      floor: share.optional(),
+    })
+    .optional(),
+  diffusion: z
+    .strictObject({
+      kind: z.enum(["linear", "scaled-linear", "cosine"]).optional(),
+      steps: whole.optional(),
+      prediction: z.enum(["epsilon", "sample", "v"]).optional(),
+      /** Min-SNR weighting with this γ; default none. */
+      minSnr: positive.optional(),
+    })
+    .optional(),
+  steps: whole,
+  batch: whole,
+  seed: z.int().min(0).optional(),
+  /** Steps between validations, each followed by a checkpoint; default 200. */
+  validateEvery: whole.optional(),
+  /** Ends after so many validations without a better one; default never. */
+  patience: whole.optional(),
+  threads: whole.optional(),
+  /** For the model card. */
+  name: z.string().optional(),
+  licence: z.string().optional(),
+});
+
+export type TrainingConfig = Omit<z.infer<typeof schema>, "network"> & { readonly network: NetworkDescription };
+
+/** Checks a training run's JSON. Throws ERR_SINO_IO_FORMAT, which names the field and the right one where it is misspelt. */
+export function parseTraining(json: unknown, source = "training"): TrainingConfig {
+  const checked = schema.safeParse(json);
+  if (!checked.success) {
+    const issue = checked.error.issues[0]!;
+    let at: unknown = schema;
+    for (const key of issue.path) at = shapeOf(at)?.[key as string];
+    throw sinoError("ERR_SINO_IO_FORMAT", sentenceOf(issue, Object.keys(shapeOf(at) ?? {}), source), {
+      details: { path: issue.path },
+    });
+  }
+  const config = { ...checked.data, network: parseNetwork(checked.data.network, `${source}.network`) };
+  if (config.task === "diffusion" && !(config.network.kind === "unet" && config.network.time))
+    throw sinoError("ERR_SINO_IO_FORMAT", `${source}: the task diffusion expected a unet with "time": true.`);
+  return config;
+}
+
+type Wrapped = { shape?: Record<string, unknown>; unwrap?: () => unknown };
+
+const shapeOf = (node: unknown): Record<string, unknown> | undefined => {
+  const { shape, unwrap } = (node ?? {}) as Wrapped;
+  return shape ?? (unwrap ? shapeOf((node as Required<Wrapped>).unwrap()) : undefined);
+};

@@ -1,0 +1,56 @@
+/** What a finished run leaves: one ONNX file in the units of the data, its weights by name, and a card. */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { writeFileAtomic } from "../core/files.ts";
+import { version } from "../core/version.ts";
+import { readSafetensors } from "../data/safetensors.ts";
+import { networkModel, summarize } from "../networks/index.ts";
+import type { RunProgress } from "./checkpoint.ts";
+import type { TrainingConfig } from "./config.ts";
+
+/** Writes model.onnx and model.json of the best weights; gives the model's path. Throws ERR_SINO_IO. */
+export async function exportModel(
+  config: TrainingConfig,
+  folder: string,
+  size: readonly number[],
+  progress: RunProgress,
+): Promise<string> {
+  const { tensors } = await readSafetensors(join(folder, "weights.safetensors"));
+  const plain = new Map([...tensors].map(([name, { data }]) => [name, data]));
+  const { network, data, name = "network", licence = "unspecified" } = config;
+  const shape = { batch: 1, size };
+  const isDiffusion = config.task === "diffusion";
+  const scale = { offset: data.offset ?? 0, factor: data.factor ?? 1 };
+  // a denoiser works in the units of the data; a sampler in those of its noise
+  const model = networkModel(network, plain, shape, isDiffusion ? {} : { scale });
+  const path = join(folder, "model.onnx");
+  await writeFileAtomic(path, model);
+  const { parameters, flops, outputShape } = summarize(network, shape);
+  const card = {
+    name,
+    licence,
+    sha256: createHash("sha256").update(model).digest("hex"),
+    network,
+    input: {
+      shape: [1, network.inChannels, ...size],
+      ...(isDiffusion ? { scaledTo: scale } : { units: "those of the data" }),
+    },
+    output: { shape: outputShape },
+    parameters,
+    flops,
+    training: {
+      task: config.task ?? "regression",
+      data,
+      loss: config.loss ?? { l2: 1 },
+      optimizer: config.optimizer ?? {},
+      ...(config.diffusion && { diffusion: config.diffusion }),
+      steps: progress.step,
+      batch: config.batch,
+      seed: config.seed ?? 0,
+    },
+    metrics: { validationLoss: progress.best, step: progress.bestStep },
+    madeWith: `sinogram ${version}`,
+  };
+  await writeFileAtomic(join(folder, "model.json"), `${JSON.stringify(card, null, 2)}\n`);
+  return path;
+}

@@ -1,0 +1,281 @@
+/**
+ * The training loop. A step is one run of one model; its state goes in and comes out, so what is kept between steps are a
+ * few arrays, and a checkpoint is those arrays. Steps block the thread they run on: in a server, call this in a worker.
+ */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { sinoError } from "../core/errors.ts";
+import { makeFolder, writeFileAtomic } from "../core/files.ts";
+import { writeSafetensors } from "../data/safetensors.ts";
+import { openSession, type Session, type Values } from "../models/session.ts";
+import { Batches, readDataset, recipeOf } from "./batches.ts";
+import {
+  hasCheckpoint,
+  namedWeights,
+  type RunProgress,
+  readCheckpoint,
+  type TrainingState,
+  writeCheckpoint,
+} from "./checkpoint.ts";
+import type { TrainingConfig } from "./config.ts";
+import { exportModel } from "./export.ts";
+import { corrections } from "./optimizer.ts";
+import { initialVector } from "./random.ts";
+import { rateFactor } from "./schedule.ts";
+import { lengthOf } from "./state.ts";
+import { lossGraph, type StepGraph, type StepGraphOptions, stepGraph } from "./step-graph.ts";
+
+/** One line of `log.ndjson`. */
+export interface TrainingEvent {
+  /** Steps done. */
+  readonly step: number;
+  readonly steps: number;
+  readonly loss: number;
+  /** Of the gradient, before clipping. */
+  readonly norm: number;
+  readonly rate: number;
+  readonly seconds: number;
+  /** After a validation. */
+  readonly validation?: number;
+}
+
+export interface TrainOptions {
+  /** Where checkpoint, log and model are written. */
+  readonly folder: string;
+  /** Goes on from the folder's checkpoint where there is one; else a folder with a checkpoint is refused. */
+  readonly resume?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: TrainingEvent) => void;
+}
+
+export interface TrainResult {
+  readonly steps: number;
+  readonly loss: number;
+  readonly best: number | null;
+  readonly bestStep: number;
+  readonly model: string;
+}
+
+const scalar = (value: number): Values => ({ data: Float32Array.of(value), shape: [] });
+const vector = (data: Float32Array): Values => ({ data, shape: [data.length] });
+
+/** Settings that a resumed run must share: all but how long and how often. */
+function digestOf({ steps: _, validateEvery: _v, patience: _p, threads: _t, ...rest }: TrainingConfig): string {
+  return createHash("sha256").update(JSON.stringify(rest)).digest("hex").slice(0, 16);
+}
+
+/**
+ * Trains a network and writes `model.onnx`, `model.json` (the card), `weights.safetensors`, `log.ndjson` and
+ * `checkpoint.safetensors` into a folder. With the same settings and threads a run that was stopped and resumed ends with
+ * the same bits as one that was not. Throws ERR_SINO_SHAPE, ERR_SINO_OUT_OF_RANGE, ERR_SINO_MODEL (diverged; the last good
+ * checkpoint stays), ERR_SINO_IO, ERR_SINO_UNSUPPORTED (no onnxruntime-node); aborts with `signal.reason`.
+ */
+export async function train(config: TrainingConfig, options: TrainOptions): Promise<TrainResult> {
+  const run = await Run.open(config, options);
+  try {
+    return await run.all();
+  } finally {
+    await run.close();
+  }
+}
+
+class Run {
+  readonly #config: TrainingConfig;
+  readonly #options: TrainOptions;
+  readonly #graph: StepGraph;
+  readonly #step: Session;
+  readonly #loss: Session;
+  readonly #batches: Batches;
+  readonly #size: readonly number[];
+  #state: TrainingState;
+  #spare: TrainingState;
+  #progress: RunProgress;
+  #log: string[] = [];
+
+  static async open(config: TrainingConfig, options: TrainOptions): Promise<Run> {
+    const dataset = await readDataset(config);
+    const { batch, average = 0.999, network, seed = 0 } = config;
+    const graphOptions: StepGraphOptions = {
+      network,
+      size: { batch, size: dataset.patch },
+      loss: config.loss ?? { l2: 1 },
+      optimizer: config.optimizer ?? {},
+      average: average > 0,
+      recipe: recipeOf(config),
+    };
+    const graph = stepGraph(graphOptions);
+    await makeFolder(options.folder);
+    if (!options.resume && (await hasCheckpoint(options.folder)))
+      throw sinoError(
+        "ERR_SINO_IO",
+        `${options.folder} already holds a checkpoint. Resume it, or give another output folder.`,
+      );
+    const n = lengthOf(graph.parameters);
+    const make = (): TrainingState => ({
+      parameters: new Float32Array(n),
+      first: new Float32Array(n),
+      second: new Float32Array(n),
+      ...(average > 0 && { average: new Float32Array(n) }),
+      ...(graph.buffers.length > 0 && { buffers: new Float32Array(lengthOf(graph.buffers)) }),
+    });
+    const state = make();
+    let progress: RunProgress = { step: 0, best: null, bestStep: 0, digest: digestOf(config) };
+    let log: string[] = [];
+    if (await hasCheckpoint(options.folder)) {
+      progress = await readCheckpoint(options.folder, graph, state, progress.digest);
+      log = await readLog(options.folder, progress.step);
+    } else {
+      state.parameters.set(await initialVector(graph.parameters, n, seed));
+      state.average?.set(state.parameters);
+      state.buffers?.set(await initialVector(graph.buffers, state.buffers.length, seed));
+    }
+    const sessionOptions = config.threads ? { threads: config.threads } : {};
+    const step = await openSession(graph.model, sessionOptions);
+    const loss = await openSession(lossGraph(graphOptions), sessionOptions);
+    return new Run(config, options, { graph, step, loss, batches: new Batches(config, dataset), size: dataset.patch }, [
+      state,
+      make(),
+      progress,
+      log,
+    ]);
+  }
+
+  constructor(
+    config: TrainingConfig,
+    options: TrainOptions,
+    parts: { graph: StepGraph; step: Session; loss: Session; batches: Batches; size: readonly number[] },
+    [state, spare, progress, log]: [TrainingState, TrainingState, RunProgress, string[]],
+  ) {
+    this.#config = config;
+    this.#options = options;
+    this.#graph = parts.graph;
+    this.#step = parts.step;
+    this.#loss = parts.loss;
+    this.#batches = parts.batches;
+    this.#size = parts.size;
+    this.#state = state;
+    this.#spare = spare;
+    this.#progress = progress;
+    this.#log = log;
+  }
+
+  async all(): Promise<TrainResult> {
+    const { steps, validateEvery = 200, patience } = this.#config;
+    let last = Number.NaN;
+    let next = this.#batches.train(this.#progress.step);
+    while (this.#progress.step < steps) {
+      this.#options.signal?.throwIfAborted();
+      const feeds = await next;
+      const step = this.#progress.step;
+      const event = await this.#one(feeds, step);
+      // drawn by the native pool while this thread does the rest
+      next = this.#batches.train(step + 1);
+      last = event.loss;
+      this.#progress = { ...this.#progress, step: step + 1 };
+      const isPause = (step + 1) % validateEvery === 0 || step + 1 === steps;
+      const validation = isPause ? await this.#validate() : undefined;
+      this.#report(validation === undefined ? event : { ...event, validation });
+      if (isPause) await this.#save();
+      if (patience && step + 1 - this.#progress.bestStep >= patience * validateEvery) break;
+      await nextTurn();
+    }
+    await next;
+    const model = await this.#export();
+    const { step, best, bestStep } = this.#progress;
+    return { steps: step, loss: last, best, bestStep, model };
+  }
+
+  async #one(feeds: Record<string, Values>, step: number): Promise<TrainingEvent> {
+    const { steps, optimizer = {}, schedule, average = 0.999 } = this.#config;
+    const started = performance.now();
+    const rate = (optimizer.rate ?? 1e-3) * rateFactor(step, steps, schedule);
+    const [correction1, correction2] = corrections(step + 1, optimizer);
+    const into: Record<string, Values> = {};
+    for (const [name, data] of Object.entries(this.#spare)) into[`next_${name}`] = vector(data);
+    const results = await this.#step.run(
+      {
+        ...feeds,
+        ...this.#stateFeeds(),
+        rate: scalar(rate),
+        correction1: scalar(correction1),
+        correction2: scalar(correction2),
+        // early on the average follows quickly, else it would remember the start
+        keep: scalar(Math.min(average, (1 + step) / (10 + step))),
+      },
+      into,
+    );
+    const loss = results["loss"]!.data[0] as number;
+    const norm = results["norm"]!.data[0] as number;
+    if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+      const kept = (await hasCheckpoint(this.#options.folder))
+        ? "The last good checkpoint is kept"
+        : "Nothing was saved yet";
+      throw sinoError(
+        "ERR_SINO_MODEL",
+        `Training diverged at step ${step + 1}: loss ${loss}, gradient norm ${norm}. ${kept}; try a lower rate or a smaller clip.`,
+        { details: { step: step + 1, loss, norm } },
+      );
+    }
+    [this.#state, this.#spare] = [this.#spare, this.#state];
+    return { step: step + 1, steps, loss, norm, rate, seconds: (performance.now() - started) / 1000 };
+  }
+
+  #stateFeeds(): Record<string, Values> {
+    return Object.fromEntries(Object.entries(this.#state).map(([name, data]) => [name, vector(data as Float32Array)]));
+  }
+
+  async #validate(): Promise<number | undefined> {
+    const parameters = vector(this.#state.average ?? this.#state.parameters);
+    const buffers = this.#state.buffers ? { buffers: vector(this.#state.buffers) } : {};
+    let sum = 0;
+    let count = 0;
+    for await (const batch of this.#batches.validation()) {
+      const { loss } = await this.#loss.run({ ...batch.feeds, parameters, ...buffers });
+      sum += (loss!.data[0] as number) * this.#config.batch;
+      count += batch.count;
+    }
+    if (count === 0) return undefined;
+    const value = sum / count;
+    if (this.#progress.best === null || value < this.#progress.best) {
+      this.#progress = { ...this.#progress, best: value, bestStep: this.#progress.step };
+      await this.#writeWeights("weights.safetensors");
+    }
+    return value;
+  }
+
+  #report(event: TrainingEvent): void {
+    this.#log.push(JSON.stringify(event));
+    this.#options.onEvent?.(event);
+  }
+
+  async #save(): Promise<void> {
+    await writeFileAtomic(join(this.#options.folder, "log.ndjson"), `${this.#log.join("\n")}\n`);
+    await writeCheckpoint(this.#options.folder, this.#graph, this.#state, this.#progress);
+  }
+
+  #writeWeights(name: string): Promise<void> {
+    const tensors = namedWeights(this.#graph, this.#state);
+    return writeSafetensors(join(this.#options.folder, name), {
+      tensors,
+      metadata: { network: JSON.stringify(this.#config.network), step: String(this.#progress.step) },
+    });
+  }
+
+  async #export(): Promise<string> {
+    if (this.#progress.best === null) await this.#writeWeights("weights.safetensors");
+    return exportModel(this.#config, this.#options.folder, this.#size, this.#progress);
+  }
+
+  async close(): Promise<void> {
+    await this.#step.close();
+    await this.#loss.close();
+  }
+}
+
+/** Lines of the log up to a step: what a killed run wrote behind its checkpoint is done again. */
+async function readLog(folder: string, step: number): Promise<string[]> {
+  const text = await readFile(join(folder, "log.ndjson"), "utf8").catch(() => "");
+  return text.split("\n").filter((line) => line && (JSON.parse(line) as TrainingEvent).step <= step);
+}

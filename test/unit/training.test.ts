@@ -1,0 +1,91 @@
+/** The parts of a training step: optimiser, rates, losses, order of the samples. */
+import assert from "node:assert/strict";
+import { volume } from "../../lib/core/arrays.ts";
+import { ssim } from "../../lib/metrics/metrics.ts";
+import { l1, l2, ssimLoss } from "../../lib/training/losses.ts";
+import { adamStep, averaged, corrections } from "../../lib/training/optimizer.ts";
+import { copyCrop, Shuffle } from "../../lib/training/samples.ts";
+import { rateFactor } from "../../lib/training/schedule.ts";
+import { hasOnnxRuntime, noOnnxRuntime, runOnce } from "../support/onnxruntime.ts";
+import { randomFloats } from "../support/random.ts";
+import { testSuite } from "../support/suite.ts";
+
+const test = testSuite("training");
+const withRuntime = test.skipUnless(hasOnnxRuntime, noOnnxRuntime);
+const near = (a: number, b: number, tolerance: number) => assert.ok(Math.abs(a - b) <= tolerance, `${a} is not ${b}`);
+
+withRuntime("AdamW with clipping and decay is what the papers say", async () => {
+  const options = { kind: "adamw", beta1: 0.8, beta2: 0.9, epsilon: 1e-3, decay: 0.1, clip: 0.5 } as const;
+  const [w, m, d] = [randomFloats(5, 1), randomFloats(5, 2), randomFloats(5, 4)];
+  const v = randomFloats(5, 3).map(Math.abs);
+  const vector = (data: Float32Array) => ({ data, shape: [5] });
+  const scalar = (x: number) => ({ data: Float32Array.of(x), shape: [] });
+  const [c1, c2] = corrections(3, options);
+  const feeds = { w: vector(w), m: vector(m), v: vector(v), d: vector(d) };
+  const got = await runOnce({ ...feeds, rate: scalar(0.1), c1: scalar(c1), c2: scalar(c2) }, (t) => {
+    const rates = { rate: t["rate"]!, correction1: t["c1"]!, correction2: t["c2"]! };
+    const next = adamStep({ parameters: t["w"]!, first: t["m"]!, second: t["v"]! }, t["d"]!, rates, options);
+    return { w2: next.parameters, norm: next.norm, mean: averaged(t["w"]!, next.parameters, t["rate"]!) };
+  });
+  const norm = Math.hypot(...d);
+  near(Number(got["norm"]!.data[0]), norm, 1e-6);
+  for (let i = 0; i < 5; i++) {
+    const slope = d[i]! * Math.min(1, 0.5 / (norm + 1e-6));
+    const first = (0.8 * m[i]! + 0.2 * slope) / (1 - 0.8 ** 3);
+    const second = (0.9 * v[i]! + 0.1 * slope ** 2) / (1 - 0.9 ** 3);
+    const expected = w[i]! * (1 - 0.1 * 0.1) - (0.1 * first) / (Math.sqrt(second) + 1e-3);
+    near(Number(got["w2"]!.data[i]), expected, 1e-6);
+    near(Number(got["mean"]!.data[i]), expected + 0.1 * (w[i]! - expected), 1e-6);
+  }
+});
+
+test("rates warm up, anneal and restart", () => {
+  const cosine = { kind: "cosine-restarts", warmup: 4, cycle: 10, growth: 2, floor: 0.1 } as const;
+  assert.deepEqual(
+    [0, 1, 3].map((step) => rateFactor(step, 100, cosine)),
+    [0.25, 0.5, 1],
+  );
+  near(rateFactor(4, 100, cosine), 1, 1e-12);
+  near(rateFactor(9, 100, cosine), 0.55, 1e-12);
+  near(rateFactor(14, 100, cosine), 1, 1e-12); // the second cycle, twenty long
+  near(rateFactor(24, 100, cosine), 0.55, 1e-12);
+  near(rateFactor(100, 100, { kind: "cosine" }), 0, 1e-12);
+  assert.equal(rateFactor(7, 100), 1);
+});
+
+withRuntime("losses: mean absolute, mean square, and 1 − SSIM as the metric has it", async () => {
+  const [a, b] = [randomFloats(2 * 15 * 17, 1), randomFloats(2 * 15 * 17, 2)];
+  const shape = [2, 1, 15, 17];
+  const got = await runOnce({ a: { data: a, shape }, b: { data: b, shape } }, (t) => ({
+    one: l1(t["a"]!, t["b"]!),
+    two: l2(t["a"]!, t["b"]!),
+    three: ssimLoss(t["a"]!, t["b"]!, { range: 2 }),
+  }));
+  const half = a.length / 2;
+  const difference = a.map((v, i) => v - b[i]!).subarray(half);
+  near(Number(got["one"]!.data[1]), difference.reduce((s, v) => s + Math.abs(v), 0) / half, 1e-6);
+  near(Number(got["two"]!.data[1]), difference.reduce((s, v) => s + v * v, 0) / half, 1e-6);
+  const metric = await ssim(volume(a, [2, 15, 17]), volume(b, [2, 15, 17]), { range: 2 });
+  near(Number(got["three"]!.data[1]), 1 - metric[1]!, 1e-5);
+});
+
+test("each epoch has every sample once, in an order of its own, the same again from any step", () => {
+  const shuffle = new Shuffle(7, 3);
+  const epochs = [0, 1, 2].map((e) => [...Array(7).keys()].map((i) => shuffle.at(7 * e + i)));
+  for (const order of epochs) assert.deepEqual(order.toSorted(), [0, 1, 2, 3, 4, 5, 6]);
+  assert.notDeepEqual(epochs[0], epochs[1]);
+  assert.equal(new Shuffle(7, 3).at(9), epochs[1]![2]);
+});
+
+test("a crop takes all channels, mirrored where asked", () => {
+  const data = Float32Array.from({ length: 2 * 2 * 3 * 4 }, (_, i) => i);
+  const samples = { count: 2, channels: 2, size: [3, 4], data };
+  const to = new Float32Array(9).fill(-1);
+  copyCrop(samples, 1, [2, 2], { first: [1, 2], flips: [true, false] }, to, 1);
+  // sample 1, channel 0 begins at 24; rows 2 and 1, columns 2 and 3
+  assert.deepEqual([...to], [-1, 34, 35, 30, 31, 46, 47, 42, 43]);
+  copyCrop(samples, 0, [1, 4], { first: [0, 0], flips: [false, true] }, to, 0);
+  assert.deepEqual([...to.subarray(0, 4)], [3, 2, 1, 0]);
+});
+
+test.run();
