@@ -72,6 +72,9 @@ Backend table() {
   SINO_KERNEL(mean_gradient, MeanGradientArgs);
   SINO_KERNEL(bounds, BoundsArgs);
   SINO_KERNEL(metal_mask, MetalMaskArgs);
+  SINO_KERNEL(covariance, CovarianceArgs);
+  SINO_KERNEL(mix_volumes, MixVolumesArgs);
+  SINO_KERNEL(rician, RicianArgs);
   SINO_KERNEL(photon_noise, PhotonNoiseArgs);
   SINO_KERNEL(normal_noise, RandomArgs);
   SINO_KERNEL(random_bits, RandomArgs);

@@ -44,6 +44,9 @@ struct FitPowersArgs;
 struct MeanGradientArgs;
 struct BoundsArgs;
 struct MetalMaskArgs;
+struct CovarianceArgs;
+struct MixVolumesArgs;
+struct RicianArgs;
 struct PhotonNoiseArgs;
 struct RandomArgs;
 struct MeanIntensityArgs;
@@ -117,6 +120,10 @@ void fit_powers(Stream stream, const FitPowersArgs& args);
 void mean_gradient(Stream stream, const MeanGradientArgs& args);
 void bounds(Stream stream, const BoundsArgs& args);
 void metal_mask(Stream stream, const MetalMaskArgs& args);
+
+void covariance(Stream stream, const CovarianceArgs& args);
+void mix_volumes(Stream stream, const MixVolumesArgs& args);
+void rician(Stream stream, const RicianArgs& args);
 
 void photon_noise(Stream stream, const PhotonNoiseArgs& args);
 void normal_noise(Stream stream, const RandomArgs& args);

@@ -2,6 +2,9 @@
  * Devices by name, through the whole stack: what is not there is an error that says what was found, "auto" never fails for lack of a
  * GPU, and where there is one, its results are the processor's.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import * as assert from "uvu/assert";
 import { volume } from "../../lib/core/arrays.ts";
 import { addon } from "../../lib/native/addon.ts";
@@ -22,6 +25,11 @@ const withoutGpu = test.skipUnless(!gpu, "there is a CUDA device here");
 const image = { shape: [24, 20], pixelMm: 1 } as const;
 const geometry = parallelBeam({ bins: 33, binMm: 1, angles: { span: 180, count: 24 }, image });
 const sinogram = volume(randomFloats(2 * 24 * 33, 1), [2, 24, 33]);
+
+function collectGarbage() {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+}
 
 test("devices are listed with what keeps them from being used", () => {
   assert.is(devices[0]?.name, "cpu");
@@ -59,6 +67,20 @@ test("a job for a device that waits behind others can be aborted", async () => {
   abort.abort(new Error("enough"));
   for (const call of await Promise.allSettled(calls)) assert.is(call.status, "rejected");
 });
+
+for (const device of gpu ? (["cpu", "cuda:0"] as const) : (["cpu"] as const))
+  test(`arrays that their owner drops or hands on while a job runs, ${device}`, async () => {
+    const values = randomFloats(200 * 24 * 33, 4);
+    const array = () => volume(values.slice(), [200, 24, 33]);
+    const expected = await fbp(array(), geometry, { device });
+    const handed = array();
+    const jobs = [handed, array(), array(), array()].map((sinograms) => fbp(sinograms, geometry, { device }));
+    await nextTurn(); // they are under way
+    const elsewhere = structuredClone(handed.data, { transfer: [handed.data.buffer] });
+    collectGarbage();
+    for (const result of await Promise.all(jobs)) assert.equal(result.data, expected.data);
+    assert.is(elsewhere.length, values.length);
+  });
 
 test("auto works with and without a GPU, beyond the size from which it takes one", async () => {
   const large = parallelBeam({

@@ -138,6 +138,34 @@ TEST(progress_reaches_the_total_and_an_abort_ends_between_slabs) {
   cuda_backend().gaussian.run(cuda.context, args);  // the device goes on
 }
 
+TEST(an_abort_ends_between_launches) {
+  const std::vector<float> image = Numbers(1).floats(2 * 5 * 5);
+  std::vector<float> out(image.size(), 7);
+  OnCuda cuda;
+  bool went_on = false;
+  const Error error = error_of([&] {
+    in_slabs(cuda.context, SliceArrays{2, image.data(), 25, out.data(), 25},
+             [&](const Context& there, const SliceArrays& s) {
+               const GaussianArgs args = {s.slices, 5, 5, 1, 1, 2, 2, s.input, s.output};
+               cuda_backend().gaussian(there, args);
+               cuda.job.cancelled = true;
+               cuda_backend().gaussian(there, args);
+               went_on = true;
+             });
+  });
+  CHECK(error.code == Code::cancelled && !went_on);
+  CHECK(out == std::vector<float>(image.size(), 7));  // nothing of it reaches the caller
+  cuda.job.cancelled = false;
+  cuda_backend().gaussian.run(cuda.context, {2, 5, 5, 1, 1, 2, 2, image.data(), out.data()});  // the device goes on
+}
+
+TEST(nan_in_an_image_stays_where_it_reaches) {
+  std::vector<float> image(3 * 6 * 7, 1);
+  image[50] = NAN, image[90] = INFINITY;
+  CHECK(agrees<float>(&Backend::gaussian, image.size(), 1e-6,
+                      [&](float* out) { return GaussianArgs{3, 6, 7, 1, 1, 1, 1, image.data(), out}; }));
+}
+
 TEST(an_operation_without_kernel_says_so_by_name) {
   OnCuda cuda;
   const Operation<GaussianArgs> none = {"gaussian", nullptr};

@@ -1,5 +1,6 @@
-// Pipelines on a device, from the caller's arrays to the caller's arrays in slabs: FBP (measured, sideways, rebinned), metal traces, and
+// Pipelines on a device, from the caller's arrays to the caller's arrays in slabs: FBP (measured, sideways, rebinned, Fourier), metal traces, and
 // metal artefact reduction give what they give on the processor.
+#include "native/recon/fbp_fourier.h"
 #include "native/recon/fbp_rebinned.h"
 #include "native/recon/mar.h"
 #include "native/test/cuda/on_cuda.h"
@@ -36,14 +37,18 @@ std::vector<float> projected(const Geometry& g, const std::vector<float>& images
   return sinograms;
 }
 
-bool fbp_agrees(const GeometryDescription& description, bool is_rebinned) {
+enum class Route { direct, rebinned, fourier };
+
+bool fbp_agrees(const GeometryDescription& description, Route route) {
   const Geometry g = make_geometry(description);
   const std::vector<float> sinograms = projected(g, disks(g, 0.02f));
   std::vector<float> here(size_t(kSlices * g.grid.pixels())), there(here.size());
   const auto run = [&](const Context& job, const Backend& backend, std::vector<float>& images) {
     const SliceArrays call = {kSlices, sinograms.data(), g.rays(), images.data(), g.grid.pixels(), "sinograms"};
     in_slabs(job, call, [&](const Context& context, const SliceArrays& s) {
-      if (is_rebinned)
+      if (route == Route::fourier)
+        backend.fourier_transpose(context, {*fbp_fourier_plan(fbp_plan(g, {})), s.slices, s.input, s.output});
+      else if (route == Route::rebinned)
         fbp_rebinned(context, backend, rebinned_plan(g, {}), s.slices, s.input, s.output);
       else
         fbp(context, backend, fbp_plan(g, {}), s.slices, s.input, s.output);
@@ -79,17 +84,33 @@ struct Metal {
 }  // namespace
 
 TEST(fbp_on_a_device_agrees) {
-  CHECK(fbp_agrees(scan(Beam::parallel, 20, 16, 27, 180), false));
-  CHECK(fbp_agrees(scan(Beam::flat, 20, 24, 33, 360), false));
-  CHECK(fbp_agrees(scan(Beam::arc, 20, 30, 33, 250), false));
+  CHECK(fbp_agrees(scan(Beam::parallel, 20, 16, 27, 180), Route::direct));
+  CHECK(fbp_agrees(scan(Beam::flat, 20, 24, 33, 360), Route::direct));
+  CHECK(fbp_agrees(scan(Beam::arc, 20, 30, 33, 250), Route::direct));
   GeometryDescription sideways = scan(Beam::flat, 20, 24, 29, 360);
   sideways.offset_bins = 7;
-  CHECK(fbp_agrees(sideways, false));
+  CHECK(fbp_agrees(sideways, Route::direct));
 }
 
 TEST(fbp_rebinned_on_a_device_agrees) {
-  CHECK(fbp_agrees(scan(Beam::flat, 20, 24, 33, 360), true));
-  CHECK(fbp_agrees(scan(Beam::arc, 20, 24, 33, 360), true));
+  CHECK(fbp_agrees(scan(Beam::flat, 20, 24, 33, 360), Route::rebinned));
+  CHECK(fbp_agrees(scan(Beam::arc, 20, 24, 33, 360), Route::rebinned));
+}
+
+TEST(fbp_through_fourier_space_on_a_device_agrees) {
+  CHECK(fbp_agrees(scan(Beam::parallel, 20, 16, 27, 180), Route::fourier));
+  GeometryDescription sideways = scan(Beam::parallel, 16, 12, 19, 360);
+  sideways.offset_bins = 4;
+  CHECK(fbp_agrees(sideways, Route::fourier));
+}
+
+TEST(fbp_of_one_view_one_bin_and_4097_bins_on_a_device) {
+  for (const Route route : {Route::direct, Route::fourier}) {
+    CHECK(fbp_agrees(scan(Beam::parallel, 9, 1, 13, 180), route));
+    CHECK(fbp_agrees(scan(Beam::parallel, 9, 7, 1, 180), route));
+    CHECK(fbp_agrees(scan(Beam::parallel, 5, 2, 4097, 180), route));
+  }
+  CHECK(fbp_agrees(scan(Beam::flat, 5, 3, 1, 360), Route::direct));
 }
 
 TEST(metal_trace_on_a_device_agrees) {
