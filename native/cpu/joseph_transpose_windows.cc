@@ -329,13 +329,23 @@ struct Transpose {
             if (quarter == 3) row0 = rows - 1, column0 = 0, down = column_step, right = -row_step;
             const int64_t origin = row0 * row_step + column0 * column_step;
             const bool set = j == 0 && by_rows;
-            for (int64_t i = begin; i < end; i++) {
-              const int64_t slice = i / rows, row = i % rows;
-              const float* source = planes.images[by_rows].data() + (slice * turns + j) * pixels + origin + row * down;
-              float* target = output + slice * pixels + row * columns;
-              for (int64_t c = block; c < std::min(columns, block + kTile); c++)
-                target[c] = (set ? 0.0f : target[c]) + source[c * right];
-            }
+            const int64_t stop = std::min(columns, block + kTile);
+            const auto add = [&](auto right) {  // a constant where neighbours are neighbours: vector code
+              for (int64_t i = begin; i < end; i++) {
+                const int64_t slice = i / rows, row = i % rows;
+                const float* source =
+                    planes.images[by_rows].data() + (slice * turns + j) * pixels + origin + row * down;
+                float* target = output + slice * pixels + row * columns;
+                if (set) std::fill(target + block, target + stop, 0.0f);
+                for (int64_t c = block; c < stop; c++) target[c] += source[c * right];
+              }
+            };
+            if (right == 1)
+              add(std::integral_constant<int64_t, 1>());
+            else if (right == -1)
+              add(std::integral_constant<int64_t, -1>());
+            else
+              add(right);
           }
     });
   }
