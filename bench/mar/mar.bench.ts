@@ -102,7 +102,8 @@ if (values.write) {
     machine,
     methods: names.map((name) => ({ name, told: methods[name]!.told })),
   };
-  const lines = made.map((record) => `  ${JSON.stringify(record)}`).join(",\n");
+  const short = (_: string, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(6)) : value);
+  const lines = made.map((record) => `  ${JSON.stringify(record, short)}`).join(",\n");
   const head = JSON.stringify(about, null, 2).replace(/\n}$/, "");
   writeFileSync(join(root, `bench/results/mar-${suiteName}.json`), `${head},\n  "records": [\n${lines}\n  ]\n}\n`);
   const page = join(root, "docs/mar-evaluation.md");
