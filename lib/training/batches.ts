@@ -3,8 +3,8 @@ import { sizeOf } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import { lossWeights, noiseSchedule } from "../diffusion/schedule.ts";
 import type { Values } from "../models/session.ts";
+import { normalNoise } from "../physics/noise.ts";
 import type { TrainingConfig } from "./config.ts";
-import { drawNormal } from "./random.ts";
 import { copyCrop, drawCrop, numbers, readSamples, type Samples, Shuffle, wholeCrop } from "./samples.ts";
 import type { Recipe } from "./step-graph.ts";
 
@@ -135,9 +135,7 @@ export class Batches {
     if (data.shift) feeds["shift"] = perSample(() => (isValidation ? 0 : data.shift! * normalOf(next)));
     if (this.#mixes || data.noise) {
       const { shape } = feeds["input"]!;
-      const noise = new Float32Array(sizeOf(shape));
-      await drawNormal(noise, { seed, stream });
-      feeds["noise"] = { data: noise, shape };
+      feeds["noise"] = { data: (await normalNoise(shape, { seed, stream, device: "cpu" })).data, shape };
     }
     if (this.#mixes) {
       const steps = this.#mixes.length / 4;

@@ -68,7 +68,8 @@ withRuntime("trains, and leaves a model that works in the units of the data", as
     .split("\n")
     .map((line) => JSON.parse(line));
   assert.equal(log.length, 24);
-  assert.ok(log.at(-1).validation < 0.7 * log[3].validation, "the validation loss falls");
+  const validations = log.flatMap(({ validation }) => validation ?? []);
+  assert.ok(validations.at(-1) < 0.85 * validations[0], `the validation loss falls: ${validations.join(", ")}`);
   const card = JSON.parse(await readFile(join(out, "model.json"), "utf8"));
   assert.equal(card.sha256, await digest(join(out, "model.onnx")));
   assert.equal(card.metrics.validationLoss, result.best);

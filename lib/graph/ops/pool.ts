@@ -3,7 +3,7 @@ import { sizeOf } from "../../core/arrays.ts";
 import { apply } from "../graph.ts";
 import { defineOperation } from "../operation.ts";
 import { type Attributes, count, misfit, type Spec, type Tensor } from "../tensor.ts";
-import { mul } from "./elementwise.ts";
+import { cast, div, equal, mul } from "./elementwise.ts";
 import { expand, reshape } from "./layout.ts";
 import { upsample } from "./resize.ts";
 
@@ -47,18 +47,30 @@ function pooled(type: string, x: Tensor, attributes: Attributes): Spec {
 const isTiling = ({ kernel_shape, strides, pads }: Pool, size: readonly number[]) =>
   kernel_shape.every((k, i) => k === strides[i] && size[i]! % k === 0) && pads.every((n) => n === 0);
 
-// the indices, which ONNX counts through the whole tensor, are asked for by the gradient alone
 defineOperation("MaxPool", {
   infer: ([x], attributes) => [pooled("MaxPool", x!, attributes)],
-  gradient({ inputs, attributes }, [dy]) {
+  gradient({ inputs, outputs, attributes }, [dy]) {
     const x = inputs[0]!;
-    const [, indices] = x.graph.add("MaxPoolIndices", [x], attributes);
-    const zeros = expand(x.graph.scalar(0), [count(x)]);
-    const flat = (t: Tensor) => reshape(t, [count(t)]);
-    const sums = apply("ScatterElements", [zeros, flat(indices!), flat(dy!)], { axis: 0, reduction: "add" });
-    return [reshape(sums, x.shape)];
+    const pool = poolOf(attributes);
+    return [isTiling(pool, x.shape.slice(2)) ? byEquality(x, outputs[0]!, dy!, pool) : byIndices(x, dy!, attributes)];
   },
 });
+
+/** Windows side by side: the gradient goes to what equals the maximum, shared where several do; faster than indices. */
+function byEquality(x: Tensor, y: Tensor, dy: Tensor, { kernel_shape: kernel }: Pool): Tensor {
+  const isMaximum = cast(equal(x, upsample(y, kernel)));
+  const share = div(dy, mul(averagePool(isMaximum, kernel), sizeOf(kernel)));
+  return mul(isMaximum, upsample(share, kernel));
+}
+
+/** Windows that overlap: by the maxima's indices, which ONNX counts through the whole tensor. */
+function byIndices(x: Tensor, dy: Tensor, attributes: Attributes): Tensor {
+  const [, indices] = x.graph.add("MaxPoolIndices", [x], attributes);
+  const zeros = expand(x.graph.scalar(0), [count(x)]);
+  const flat = (t: Tensor) => reshape(t, [count(t)]);
+  const sums = apply("ScatterElements", [zeros, flat(indices!), flat(dy)], { axis: 0, reduction: "add" });
+  return reshape(sums, x.shape);
+}
 
 defineOperation("MaxPoolIndices", {
   infer([x], attributes) {

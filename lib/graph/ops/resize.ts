@@ -5,7 +5,7 @@
 import { apply } from "../graph.ts";
 import { defineOperation } from "../operation.ts";
 import { misfit, type Tensor } from "../tensor.ts";
-import { alongAxis, expand, reshape, transpose } from "./layout.ts";
+import { alongAxis, reshape, transpose } from "./layout.ts";
 import { reduceSum } from "./reduce.ts";
 
 /** Each pixel repeated `factor` times along every axis, or factor[i] times along axis i. */
@@ -35,12 +35,13 @@ defineOperation("Upsample", {
     if (list.length !== x!.shape.length - 2) throw misfit("Upsample", `[N, C, …] with ${list.length} axes behind`, [x]);
     return [{ type: x!.type, shape: [...x!.shape.slice(0, 2), ...x!.shape.slice(2).map((n, i) => n * list[i]!)] }];
   },
+  // Resize repeats ten times as fast as Expand, which copies single numbers here
   lower([x], { factors }) {
     const list = factors as readonly number[];
-    const [n, c, ...size] = x!.shape;
-    const split = [n! * c!, ...size.flatMap((m) => [m, 1])];
-    const long = [n! * c!, ...size.flatMap((m, i) => [m, list[i]!])];
-    return [reshape(expand(reshape(x!, split), long), [n!, c!, ...size.map((m, i) => m * list[i]!)])];
+    const scales = x!.graph.constant([1, 1, ...list], [list.length + 2]);
+    const shape = x!.shape.map((n, i) => (i < 2 ? n : n * list[i - 2]!));
+    const attributes = { mode: "nearest", coordinate_transformation_mode: "asymmetric", nearest_mode: "floor" };
+    return [...x!.graph.append("Resize", [x, undefined, scales], attributes, [{ type: x!.type, shape }])];
   },
   gradient({ inputs, attributes }, [dy]) {
     const list = attributes["factors"] as readonly number[];
