@@ -4,7 +4,7 @@
  *
  *     npm run bench:mar -- --suite protocol|full|short|tuning [--rounds 4] [--methods NMAR,auto] [--only e03] [--write]
  *
- * Goes on where an interrupted call stopped. `--write` puts the tables into docs/mar-evaluation.md and the figures into
+ * Goes on where an interrupted call stopped; what other code has made is made again, or, with `--any-code`, kept. `--write` puts the tables into docs/mar-evaluation.md and the figures into
  * bench/results/mar-SUITE.json.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -25,6 +25,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "4" },
     methods: { type: "string" },
     only: { type: "string", default: "" },
+    "any-code": { type: "boolean", default: false },
     write: { type: "boolean", default: false },
   },
 });
@@ -56,7 +57,7 @@ function say({ case: item, method, psnr, near, processorSeconds, verdict }: Reco
   process.stderr.write(`${item.padEnd(52)} ${method.padEnd(16)} ${figures}  ${said}\n`);
 }
 
-const records = new Records(join(root, "bench/out/mar", `${suiteName}.ndjson`));
+const records = new Records(join(root, "bench/out/mar", `${suiteName}.ndjson`), { anyCode: values["any-code"] });
 for (const item of chosen) {
   const missing = names.filter((name) => !records.get(item.name, name));
   if (missing.length === 0) continue;

@@ -37,13 +37,14 @@ export class Records {
   readonly #code = codeHash();
   readonly #found = new Map<string, Record>();
 
-  constructor(path: string) {
+  /** With `anyCode` the last line of a case and method counts, whatever made it. */
+  constructor(path: string, { anyCode = false } = {}) {
     this.#path = path;
     mkdirSync(dirname(path), { recursive: true });
     if (!existsSync(path)) return;
     for (const line of readFileSync(path, "utf8").split("\n").filter(Boolean)) {
       const { code, ...record } = JSON.parse(line) as Record & { code: string };
-      if (code === this.#code) this.#found.set(`${record.case} ${record.method}`, record);
+      if (anyCode || code === this.#code) this.#found.set(`${record.case} ${record.method}`, record);
     }
   }
 
