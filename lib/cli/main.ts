@@ -17,6 +17,7 @@ import {
   positiveNumber,
   range,
   shard,
+  sigma,
   threadCount,
   wholeNumber,
 } from "./options.ts";
@@ -122,6 +123,35 @@ function addSimulate(program: Commander, start: Start): void {
     .option("--mu", "images are attenuation in 1/mm instead of HU")
     .option("--resume", "go on with what an interrupted call left")
     .action((images, options) => start(async () => (await import("./simulate.ts")).simulate(images, options), options));
+}
+
+function addDenoiseDwi(program: Commander, start: Start): void {
+  common(program.command("denoise-dwi"))
+    .summary("a diffusion scan, cleaned by what it knows of itself")
+    .description(
+      "Denoises one shell of a diffusion-weighted scan: by a network that learns Noise2Noise from the scan itself, or by Patch2Self. " +
+        "Writes the scan with the same header, its b-table and a sidecar.",
+    )
+    .argument("<scan>", "4-D .nii or .nii.gz")
+    .requiredOption("--bval <file>", "b-values")
+    .requiredOption("--bvec <file>", "gradient directions, three rows or three columns")
+    .requiredOption("-o, --output <file>", ".nii or .nii.gz")
+    .addOption(new Option("--method <name>", "how").choices(["noise2noise", "patch2self"]).default("noise2noise"))
+    .addOption(
+      new Option("--pairs <name>", "of a volume: with what all others say of it, or with the nearest direction")
+        .choices(["others", "nearest"])
+        .default("others"),
+    )
+    .option("--shell <b>", "which shell, s/mm²; default the largest", positiveNumber)
+    .option("--epochs <n>", "how often each slice is seen; default 40", count)
+    .option("--seed <n>", "of the training; default 0", wholeNumber)
+    .option("--sigma <value>", 'noise for the Rician correction: a number, 0 for none, or "auto", the default', sigma)
+    .option("--model <folder>", "apply the network that --keep left there, without training")
+    .option("--keep <folder>", "keep the network and its checkpoint; an interrupted training goes on there")
+    .option("--report", "also write report.html")
+    .action((scan, options) =>
+      start(async () => (await import("./denoise-dwi.ts")).denoiseDwi(scan, options), options),
+    );
 }
 
 function addEvaluate(program: Commander, start: Start): void {
@@ -234,6 +264,7 @@ function build(streams: Streams, settle: (code: number) => void): Commander {
     addProject,
     addSimulate,
     addMar,
+    addDenoiseDwi,
     addEvaluate,
     addBatch,
     addTrain,

@@ -31,6 +31,11 @@ export function pixelSize(text: string): [number, number] {
   return [row!, column!];
 }
 
+/** "auto", or a number from 0 up. */
+export function sigma(text: string): number | "auto" {
+  return text === "auto" ? text : numberThat('"auto" or a number from 0 up', (value) => value >= 0)(text);
+}
+
 /** "-160,240" */
 export function range(text: string): [number, number] {
   const [low, high, ...more] = text.split(",").map((part) => anyNumber(part));

@@ -49,6 +49,8 @@ export function pageChunks(input: ReportInput, model: PageModel, embedded: reado
     counts: slices.map(({ metalPixels }) => metalPixels),
     slices: slices.filter((s) => s.embedded >= 0).map(({ slice }) => slice),
     hasMetal: input.metal !== undefined,
+    unit: unitOf(input),
+    window: input.windows?.[0]?.slice(1) ?? [40, 400],
   };
   const policy = `default-src 'none'; img-src data:; style-src ${hashOf(style)}; script-src ${hashOf(script)}`;
   return [
@@ -71,7 +73,7 @@ ${facts(input)}
 ${(input.tables ?? []).map(table).join("\n")}
 ${notes(input, model)}
 </aside>
-${sliceTable(model)}
+${sliceTable(model, unitOf(input))}
 </main>
 <script type="application/json" id="model">${embedJson(data)}</script>
 `,
@@ -83,6 +85,8 @@ ${sliceTable(model)}
   ];
 }
 
+const unitOf = ({ unit = "HU" }: ReportInput): string => unit;
+
 const presets = [
   ["Brain", 40, 80],
   ["Soft tissue", 40, 400],
@@ -91,23 +95,26 @@ const presets = [
   ["Metal", 1000, 4000],
 ] as const;
 
-function viewer(names: readonly string[], model: PageModel, { after = 1, metal }: ReportInput): string {
+function viewer(names: readonly string[], model: PageModel, input: ReportInput): string {
+  const { after = 1, metal, windows = presets } = input;
+  const unit = escapeHtml(unitOf(input));
+  const [, centre0, width0] = windows[input.windows ? 0 : 1]!;
   const options = (selected: number) =>
     names
       .map((name, k) => `<option value="${k}"${k === selected ? " selected" : ""}>${escapeHtml(name)}</option>`)
       .join("");
-  const buttons = presets
+  const buttons = windows
     .map(
       ([name, centre, width], i) =>
-        `<button type="button" data-centre="${centre}" data-width="${width}" aria-pressed="false" title="centre ${centre}, width ${width} HU (key ${i + 1})">${name}</button>`,
+        `<button type="button" data-centre="${centre}" data-width="${width}" aria-pressed="false" title="centre ${centre}, width ${width} ${unit} (key ${i + 1})">${escapeHtml(name)}</button>`,
     )
     .join("");
   const count = model.slices.filter((s) => s.embedded >= 0).length;
   return `<section class="viewer" aria-label="Viewer">
 <div class="bar">
 <div class="group" role="group" aria-label="Window">${buttons}</div>
-<label>centre <input id="centre" type="number" step="10" value="40"></label>
-<label>width <input id="width" type="number" step="10" min="1" value="400"></label>
+<label>centre <input id="centre" type="number" step="10" value="${centre0}"></label>
+<label>width <input id="width" type="number" step="10" min="1" value="${width0}"></label>
 </div>
 <div class="bar">
 <div class="group" role="group" aria-label="View">
@@ -141,14 +148,14 @@ function facts({ facts: pairs, seconds }: ReportInput): string {
 function notes(input: ReportInput, { slices, affected }: PageModel): string {
   const count = slices.filter((s) => s.embedded >= 0).length;
   const embedding = input.importance
-    ? `${count} of ${slices.length} slices ${count === 1 ? "is" : "are"} embedded here, those with the largest errors, in whole HU.`
+    ? `${count} of ${slices.length} slices ${count === 1 ? "is" : "are"} embedded here, those with the largest errors, in whole ${unitOf(input)}.`
     : affected === 0
       ? "No slice has metal; one slice is embedded to look at."
       : count < affected
-        ? `${count} of the ${affected} slices with metal are embedded here, those with the most of it, in whole HU.`
+        ? `${count} of the ${affected} slices with metal are embedded here, those with the most of it, in whole ${unitOf(input)}.`
         : slices.length > count
-          ? `${count === 1 ? "The slice" : `All ${count} slices`} with metal ${count === 1 ? "is" : "are"} embedded here, in whole HU; the other ${slices.length - count} are unchanged.`
-          : "Values are embedded in whole HU.";
+          ? `${count === 1 ? "The slice" : `All ${count} slices`} with metal ${count === 1 ? "is" : "are"} embedded here, in whole ${unitOf(input)}; the other ${slices.length - count} are unchanged.`
+          : `Values are embedded in whole ${unitOf(input)}.`;
   const items = [...input.notes, embedding].map((note) => `<li>${escapeHtml(note)}</li>`);
   const warned = (input.warnings ?? []).map((warning) => `<li class="warning">${escapeHtml(warning)}</li>`);
   return `<section class="card"><h2>How to read it</h2><ul>${items.join("\n")}${warned.join("\n")}</ul><p class="fine">Not a medical device. For research and engineering.</p></section>`;
@@ -163,7 +170,7 @@ function table({ caption, columns, rows }: ReportTable): string {
   return `<section class="card"><table><caption>${escapeHtml(caption)}</caption><thead><tr>${head}</tr></thead><tbody>${body.join("\n")}</tbody></table></section>`;
 }
 
-function sliceTable({ slices }: PageModel): string {
+function sliceTable({ slices }: PageModel, unit: string): string {
   const timed = slices.some(({ seconds }) => seconds !== undefined);
   const rows = slices.map(({ slice, embedded, metalPixels, meanChange, largestChange, seconds }) => {
     const name =
@@ -174,5 +181,5 @@ function sliceTable({ slices }: PageModel): string {
   const time = timed
     ? '<th scope="col" title="of the whole computation, divided by the slices with metal">mean time, s</th>'
     : "";
-  return `<section class="card table"><h2>Slices</h2><div class="scroll"><table><thead><tr><th scope="col">slice</th><th scope="col">metal pixels</th><th scope="col">mean |change|, HU</th><th scope="col">largest |change|, HU</th>${time}</tr></thead><tbody>${rows.join("\n")}</tbody></table></div></section>`;
+  return `<section class="card table"><h2>Slices</h2><div class="scroll"><table><thead><tr><th scope="col">slice</th><th scope="col">metal pixels</th><th scope="col">mean |change|, ${escapeHtml(unit)}</th><th scope="col">largest |change|, ${escapeHtml(unit)}</th>${time}</tr></thead><tbody>${rows.join("\n")}</tbody></table></div></section>`;
 }

@@ -27,6 +27,10 @@ export interface ReportInput {
   metal?: ArrayLike;
   /** Row spacing, column spacing. */
   pixelMm: readonly [number, number];
+  /** Of the values; default HU. Others are embedded as whole numbers too: scale them so that this is enough. */
+  unit?: string;
+  /** Buttons of the viewer, centre and width; the first one is shown. Default: the usual ones of CT. */
+  windows?: readonly (readonly [name: string, centre: number, width: number])[];
   /** Of the computation. */
   seconds?: number;
   facts: readonly (readonly [label: string, value: string])[];

@@ -11,7 +11,7 @@ const panes = [byId("pane0"), byId("pane1")];
 const contexts = canvases.map((canvas) => { canvas.width = columns; canvas.height = rows; return canvas.getContext("2d"); });
 const pictures = contexts.map((context) => context.createImageData(columns, rows));
 const views = ["slider", "side", "difference"];
-const state = { slice: model.start, left: 0, right: model.after, centre: 40, width: 400, view: "slider", position: 0.5, outline: false, zoom: 1, x: 0, y: 0, blink: false };
+const state = { slice: model.start, left: 0, right: model.after, centre: model.window[0], width: model.window[1], view: "slider", position: 0.5, outline: false, zoom: 1, x: 0, y: 0, blink: false };
 const cache = new Map();
 let drawn = 0;
 
@@ -114,7 +114,7 @@ async function draw() {
   }
   byId("name0").textContent = state.view === "difference" ? layers[right] + " − " + layers[left] : layers[left];
   byId("name1").textContent = state.view === "difference" ? "" : layers[right];
-  byId("windowed").textContent = state.view === "difference" ? "±" + Math.round(state.width / 2) + " HU" : "C " + Math.round(state.centre) + "  W " + Math.round(state.width);
+  byId("windowed").textContent = state.view === "difference" ? "±" + Math.round(state.width / 2) + " " + model.unit : "C " + Math.round(state.centre) + "  W " + Math.round(state.width);
   byId("sliceName").textContent = slices[state.slice] + 1 + " of " + counts.length;
   byId("slice").value = state.slice;
   byId("position").value = state.position * 1000;
@@ -180,7 +180,7 @@ async function readout(event) {
   const { images } = await slice(state.slice);
   const p = row * columns + column;
   byId("readout").textContent = inside
-    ? "row " + row + ", column " + column + ":  " + layers[state.left] + " " + images[state.left][p] + ", " + layers[state.right] + " " + images[state.right][p] + " HU"
+    ? "row " + row + ", column " + column + ":  " + layers[state.left] + " " + images[state.left][p] + ", " + layers[state.right] + " " + images[state.right][p] + " " + model.unit
     : "";
 }
 
@@ -241,7 +241,7 @@ addEventListener("keydown", (event) => {
     d: () => set({ view: state.view === "difference" ? "slider" : "difference" }),
     b: () => set({ blink: !state.blink }),
     m: () => set({ outline: !state.outline }),
-    r: () => set({ zoom: 1, x: 0, y: 0, centre: 40, width: 400, position: 0.5, blink: false }),
+    r: () => set({ zoom: 1, x: 0, y: 0, centre: model.window[0], width: model.window[1], position: 0.5, blink: false }),
   };
   if (preset) preset.click();
   else if (Object.hasOwn(actions, key)) actions[key]();
