@@ -1,7 +1,7 @@
 /** What polychromatic metal artefact reduction says of each slice: how far its result was taken, and why. */
 import type { MarEdgeModel, MarPhysics } from "./physics.ts";
 
-/** "none": no metal; "nmar": the physics does not fit, NMAR is given; "blend": half of both; "full": the inversion. */
+/** "none": no metal; "nmar": the physics does not fit, NMAR is given; "blend": some of both; "full": the inversion. */
 export type Verdict = "none" | "nmar" | "blend" | "full";
 const verdicts: readonly Verdict[] = ["none", "nmar", "blend", "full"];
 const edges: readonly MarEdgeModel[] = ["auto", "div4", "subray"];
@@ -18,6 +18,8 @@ export interface GuardSignals {
 
 export interface SliceVerdict {
   verdict: Verdict;
+  /** Of the inversion in the result, 0 to 1; the rest is NMAR. Missing where no metal was found. */
+  share?: number;
   metalPixels: number;
   /** Where metal was looked for: its threshold, HU. */
   thresholdHu?: number;
@@ -29,17 +31,18 @@ export interface SliceVerdict {
   signals?: GuardSignals;
 }
 
-export const numbersPerVerdict = 9;
+export const numbersPerVerdict = 10;
 
 /** From the numbers of the addon (SliceVerdict of native/recon/polychromatic_mar.h). */
 export function sliceVerdict(numbers: Float64Array, { metals }: MarPhysics): SliceVerdict {
-  const [verdict, edge, metal, density, residual, calibration, roughness, metalPixels, thresholdHu] = Array.from(
+  const [verdict, edge, metal, density, residual, calibration, roughness, metalPixels, thresholdHu, share] = Array.from(
     numbers,
-  ) as [number, number, number, number, number, number, number, number, number];
+  ) as [number, number, number, number, number, number, number, number, number, number];
   const found = Number.isFinite(thresholdHu) ? { thresholdHu } : {};
   if (verdict === 0) return { verdict: "none", metalPixels, ...found };
   return {
     verdict: verdicts[verdict]!,
+    share,
     metalPixels,
     ...found,
     edge: edges[edge]!,

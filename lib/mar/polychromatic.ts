@@ -19,9 +19,9 @@ export interface PolychromaticOptions extends OperationOptions {
   metalMask?: ArrayLike | undefined;
   /** What is known of the measurement; default `marPhysics("auto")`: the field's 120 kVp, an unknown metal. */
   physics?: MarPhysics | undefined;
-  /** Give NMAR, or half of it, where signals say that the physics does not fit; default true. */
+  /** Give NMAR, or a part of it, where signals say that the physics does not fit; default true. */
   guarded?: boolean | undefined;
-  /** How often metal and tissue are solved in turn, 1 to 10; default 2, for edge model "div4" 3. */
+  /** How often metal and tissue are solved in turn, 1 to 10; default 3. */
   iterations?: number | undefined;
   /** FBP refinements at the end, 0 to 10; default 0 to 3, by the photons. */
   refinements?: number | undefined;

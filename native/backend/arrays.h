@@ -13,6 +13,7 @@
 #include "native/ops/interpolate.h"
 #include "native/ops/inversion.h"
 #include "native/ops/joseph.h"
+#include "native/ops/leak.h"
 #include "native/ops/metal_path.h"
 #include "native/ops/metrics.h"
 #include "native/ops/morphology.h"

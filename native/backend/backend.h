@@ -50,6 +50,8 @@ namespace sino {
   X(ray_evidence, RayEvidenceArgs)           \
   X(ray_spread, RaySpreadArgs)               \
   X(ray_blend, RayBlendArgs)                 \
+  X(find_leak, FindLeakArgs)                 \
+  X(remove_leak, RemoveLeakArgs)             \
   X(quantiles, QuantilesArgs)                \
   X(fit_powers, FitPowersArgs)               \
   X(mean_gradient, MeanGradientArgs)         \

@@ -11,6 +11,7 @@
 #include "native/ops/interpolate.h"
 #include "native/ops/inversion.h"
 #include "native/ops/joseph.h"
+#include "native/ops/leak.h"
 #include "native/ops/metal_path.h"
 #include "native/ops/metrics.h"
 #include "native/ops/morphology.h"
@@ -68,6 +69,8 @@ void water_correction(const Context& context, const WaterCorrectionArgs& args);
 void linearize(const Context& context, const LinearizeArgs& args);
 void inversion(const Context& context, const InversionArgs& args);
 void mean_path(const Context& context, const MeanPathArgs& args);
+void find_leak(const Context& context, const FindLeakArgs& args);
+void remove_leak(const Context& context, const RemoveLeakArgs& args);
 void ray_variance(const Context& context, const RayVarianceArgs& args);
 void ray_calibrate(const Context& context, const RayCalibrateArgs& args);
 void ray_evidence(const Context& context, const RayEvidenceArgs& args);

@@ -203,6 +203,45 @@ Work ray_trust(Arguments& a, int64_t*) {
   }};
 }
 
+Work find_leak(Arguments& a, int64_t*) {
+  FindLeakArgs args{};
+  args.views = count_of(a, "views");
+  args.bins = a.integer("bins", 1, 1 << 16);
+  args.rounds = static_cast<int>(a.integer("rounds", 1, 100));
+  const int64_t rays = checked_product(args.views, args.bins);
+  args.where = a.input<uint8_t>("where", rays);
+  args.trace = a.input<uint8_t>("trace", rays);
+  args.measured = a.input<float>("measured", rays);
+  args.found = a.input<float>("found", rays);
+  args.slope = a.input<float>("slope", rays);
+  args.metal = a.input<float>("metal", rays);
+  args.variance = a.input<float>("variance", rays);
+  args.result = a.output<double>("result", kLeakTerms);
+  return {[=](const Context& context, const Backend& backend) -> Numbers {
+    backend.find_leak(context, args);
+    return {};
+  }};
+}
+
+Work remove_leak(Arguments& a, int64_t*) {
+  RemoveLeakArgs args{};
+  args.views = count_of(a, "views");
+  args.bins = a.integer("bins", 1, 1 << 16);
+  const int64_t rays = checked_product(args.views, args.bins);
+  args.share = a.number("share");
+  args.floor = a.number("floor");
+  args.least = a.number("least");
+  require(args.share >= 0 && args.share < 0.5 && args.least > 0, Code::out_of_range,
+          "Expected a share from 0 to below one half, and a positive least transmission.");
+  args.where = a.input<uint8_t>("where", rays);
+  args.measured = a.input<float>("measured", rays);
+  args.output = a.output<float>("output", rays);
+  return {[=](const Context& context, const Backend& backend) -> Numbers {
+    backend.remove_leak(context, args);
+    return {};
+  }};
+}
+
 Work quantiles(Arguments& a, int64_t*) {
   QuantilesArgs args{};
   args.count = count_of(a);
@@ -293,6 +332,8 @@ void add_polychromatic_operations(std::map<std::string, Reader>& readers) {
   readers["meanPath"] = mean_path;
   readers["rayVariance"] = ray_variance;
   readers["rayTrust"] = ray_trust;
+  readers["findLeak"] = find_leak;
+  readers["removeLeak"] = remove_leak;
   readers["quantiles"] = quantiles;
   readers["fitPowers"] = fit_powers;
   readers["meanGradient"] = mean_gradient;

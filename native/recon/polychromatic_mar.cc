@@ -15,6 +15,11 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity(), kNaN = std
 constexpr double kLeastMetalHu = 3000, kThresholdShare = 0.4, kStandsAloneHu = 6000;
 constexpr double kUnknownDensitySpread = 0.15;  // of ln density: what the prior of the identification calls likely
 constexpr float kLowestPath = -10, kHighestPath = 200;
+constexpr double kFewPhotons = 3e5;  // below, half of NMAR calms the noise
+constexpr double kRing = 2;          // pixels
+constexpr int kLeakRounds = 2;       // iterations that look for leaks of the detector
+constexpr double kMostShare = 0.3, kMostFloor = 5e-4;
+constexpr int kIterations = 3;
 constexpr int kTissueSteps = 6, kMetalSteps = 10;  // of Newton's method
 
 // Views, bins and prior width of the cascade, coarse to fine.
@@ -65,6 +70,7 @@ struct Slice {
                  variance = floats(rays), smooth = floats(rays), weight = floats(rays), evidence = floats(rays),
                  work = floats(rays), result = floats(rays);
   Scratch<float> image = floats(pixels), scrap = floats(pixels);
+  Scratch<float> wide_nmar = floats(pixels);  // NMAR of the support
   Scratch<uint8_t> mask = bytes(pixels), support = bytes(pixels);
   Scratch<uint8_t> where = bytes(rays), trace = bytes(rays);  // rays of the support, rays of the metal
 
@@ -195,6 +201,17 @@ struct Slice {
     bone_path(image.data());
     make_monochromatic(result.data(), prior.data());
   }
+  // Tissue right beside metal as NMAR has it: what leaks and wrong outlines leave behind lies in a narrow ring.
+  void take_ring(const float* nmar_image, float* x) {
+    Scratch<uint8_t> metal_now = bytes(pixels), ring = bytes(pixels);
+    Scratch<float> mixed = floats(pixels);
+    metal_rays.export_mask(metal_now.data());
+    combine(pixels, {x, nmar_image}, {0.5, 0.5}, mixed.data());
+    dilate(metal_now.data(), kRing + 1, ring.data());
+    backend.select(context, {pixels, ring.data(), mixed.data(), x, 0, 0, x});
+    dilate(metal_now.data(), kRing, ring.data());
+    backend.select(context, {pixels, ring.data(), nmar_image, x, 0, 0, x});
+  }
   void prior_from_image() {
     bone_path(image.data());
     make_monochromatic(measured.data(), result.data());
@@ -296,6 +313,21 @@ struct Slice {
     copy(smoothed.data() + margin * g.bins, values.data(), g.views() * row);
   }
 
+  // What neighbours and scatter have leaked into the rays behind metal is taken back.
+  void mend_leaks(const Fit& fit) {
+    TrustModel tight = trust_model(fit.edge, o.photons, o.scatter);
+    tight.scatter_error = tight.crosstalk = 0;
+    backend.ray_variance(context, {g.views(), g.bins, tight, where.data(), measured.data(), slope.data(), metal.data(),
+                                   variance.data()});
+    double leak[kLeakTerms];
+    backend.find_leak(context, {g.views(), g.bins, 10, where.data(), trace.data(), measured.data(), found.data(),
+                                slope.data(), metal.data(), variance.data(), leak});
+    backend.remove_leak(context,
+                        {g.views(), g.bins, std::clamp(leak[0], 0.0, kMostShare), std::clamp(leak[1], 0.0, kMostFloor),
+                         0.5 / o.photons, where.data(), measured.data(), result.data()});
+    std::swap(measured, result);
+  }
+
   // Takes from D what a polynomial of the metal's path explains; returns its root mean square.
   double calibrate() {
     evidence_with(0.01);
@@ -331,11 +363,15 @@ struct Slice {
 
   // Metal and tissue in turn, from the tissue paths of NMAR in `prior`. The tissue's rays end in `result`, their FBP in `image`.
   Fit solve(EdgeRays edge) {
-    const int iterations = o.iterations > 0 ? o.iterations : edge == EdgeRays::div4 ? 3 : 2;
+    const int iterations = o.iterations > 0 ? o.iterations : 3;
     Fit fit;
     for (int k = 0; k < iterations; k++) {
       if (k > 0) prior_from_image();
       fit = k < 2 ? identify(edge) : try_material(edge, fit.material);
+      if (edge == EdgeRays::subray && k < kLeakRounds) {
+        mend_leaks(fit);
+        observe_tissue(fit);
+      }
       tissue_from_metal(fit);
       reconstruct(result.data(), image.data());
     }
@@ -349,7 +385,10 @@ struct Slice {
     const int64_t size = rays * static_cast<int64_t>(sizeof(float));
     copy(prior.data(), first_prior.data(), size);
     copy(bone.data(), first_bone.data(), size);
+    Scratch<float> first_measured = floats(rays);
+    copy(measured.data(), first_measured.data(), size);
     const Fit subray = solve(EdgeRays::subray);
+    std::swap(measured, first_measured);
     std::swap(result, physical);
     std::swap(image, physical_image);
     metal_rays.export_mask(physical_mask.data());
@@ -357,7 +396,8 @@ struct Slice {
     std::swap(bone, first_bone);
     const Fit div4 = solve(EdgeRays::div4);
     metal_rays.export_mask(mask.data());
-    if (div4.residual < subray.residual / 2) return div4;
+    const bool is_calmer = rougher(support.data(), image.data(), physical_image.data()) < 0;
+    if (div4.residual < subray.residual / 2 && is_calmer) return div4;
     std::swap(result, physical);
     std::swap(image, physical_image);
     std::swap(mask, physical_mask);
@@ -379,17 +419,19 @@ struct Slice {
     return std::log(of_a[0] / of_b[0]);
   }
 
-  Verdict judge(const Fit& fit, double roughness) const {
-    const auto above = [](double value, double most) { return !(value <= most); };  // NaN is above
-    const double away = std::fabs(std::log(fit.density));
-    if (above(fit.residual, 0.20) || above(away, 0.20) || above(fit.calibration, 0.28) || std::isnan(roughness))
-      return Verdict::nmar;
-    const bool doubtful = fit.residual > 0.09 || fit.calibration > 0.14 || roughness > 0.5 || o.photons < 3e5;
-    return doubtful ? Verdict::blend : Verdict::full;
+  // How much of the inversion is given, the rest being NMAR, by signals that need no truth.
+  double trusted_share(const Fit& fit, double roughness) const {
+    const auto ramp = [](double value, double sure, double lost) {  // NaN is lost
+      return value < lost ? std::min(1.0, (lost - value) / (lost - sure)) : 0.0;
+    };
+    const double share =
+        std::min({ramp(fit.residual, 0.06, 0.22), ramp(std::fabs(std::log(fit.density)), 0.2, 0.3),
+                  ramp(fit.calibration, 0.12, 0.35), ramp(roughness, 0.4, 1), o.photons < kFewPhotons ? 0.5 : 1.0});
+    return share < 0.15 ? 0 : share > 0.85 ? 1 : share;
   }
 
   SliceVerdict run(float* output, uint8_t* metal_out) {
-    SliceVerdict said = {double(Verdict::none), kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, 0, kNaN};
+    SliceVerdict said = {double(Verdict::none), kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, 0, kNaN, kNaN};
     linearize(sinogram, measured.data());
     if (given)
       copy(given, mask.data(), pixels);
@@ -412,10 +454,7 @@ struct Slice {
       reconstruct(prior.data(), improved.data());
       refine(prior.data(), improved.data(), std::min(2, refinements()));
     }
-    {
-      Scratch<float> unused = floats(pixels);
-      prior_from_nmar(support.data(), unused.data());
-    }
+    prior_from_nmar(support.data(), wide_nmar.data());
     metal_trace(context, backend, g, 1, support.data(), where.data());
     Fit fit;
     if (o.edge == EdgeRays::automatic) {
@@ -426,13 +465,15 @@ struct Slice {
     }
     copy(image.data(), output, pixels * static_cast<int64_t>(sizeof(float)));
     refine(result.data(), output, refinements());
-    Verdict verdict = Verdict::full;
+    if (fit.edge == EdgeRays::subray) take_ring(o.guarded ? nmar_image.data() : wide_nmar.data(), output);
+    said.share = 1;
     if (o.guarded) {
       said.roughness = rougher(first_mask.data(), output, improved.data());
-      verdict = judge(fit, said.roughness);
-      if (verdict == Verdict::nmar) combine(pixels, {nmar_image.data()}, {1}, output);
-      if (verdict == Verdict::blend) combine(pixels, {output, improved.data()}, {0.5, 0.5}, output);
+      said.share = trusted_share(fit, said.roughness);
+      combine(pixels, {output, nmar_image.data()}, {said.share, 1 - said.share}, output);
+      if (said.share == 0) combine(pixels, {nmar_image.data()}, {1}, output);  // also where the inversion is not finite
     }
+    const Verdict verdict = said.share == 1 ? Verdict::full : said.share == 0 ? Verdict::nmar : Verdict::blend;
     if (verdict == Verdict::nmar) std::swap(mask, first_mask);
     copy(mask.data(), metal_out, pixels);
     int64_t box[5];

@@ -13,12 +13,16 @@
 //    All rays, also beside the metal, become monochromatic with the bone path: no beam hardening is left.
 // 4. Again, with Q and B projected from the new image. Then FBP refinements x ← max(x + FBP(P − A·x), 0), which give back the
 //    sharpness that interpolation in FBP costs, as many as the noise allows.
-// 5. Guard. Signals that need no truth say whether the result is taken, averaged with NMAR (its sinogram made monochromatic the
-//    same way), or dropped for NMAR.
+// 5. Guard. Signals that need no truth say how much of the result is taken; the rest is NMAR of the same mask, and where nothing is
+//    taken it is NMAR alone.
+//
+// Subray only: leaks of the detector (native/ops/leak.h) are found from the trace and taken back while metal and tissue are solved,
+// and the two pixels beside the metal are NMAR's, which such leaks do not brighten.
 //
 // Edge models. div4: the field's simulated pairs, where rays that graze a pixel mask have a quarter of their path. subray: a physical
 // one, several rays per bin through an outline finer than the pixels, intensities averaged. automatic: both, and the one that
-// leaves the smaller residual in the trace (on data made with one of them the other leaves five times as much).
+// leaves the smaller residual in the trace (on data made with one of them the other leaves five times as much); div4 only if its
+// image is the calmer one, too.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +44,7 @@ struct MetalCandidate {
 struct PolychromaticMarOptions {
   EdgeRays edge = EdgeRays::automatic;
   bool guarded = true;
-  int iterations = 0, refinements = -1;                   // 0 and −1: by edge model and photons
+  int iterations = 0, refinements = -1;                   // 0: three; −1: by photons
   double photons = 2e7, scatter = 20;                     // per ray without an object; counted by every ray
   double mu_water = 0.0192, low = 0.02112, high = 0.048;  // 1/mm; tissue is water below low, bone above high
   std::vector<double> water_correction;
@@ -54,6 +58,7 @@ struct SliceVerdict {
   double density;                  // over the nominal one, as the rays say
   double residual, calibration, roughness;
   double metal_pixels, threshold_hu;
+  double share;  // of the inversion; the rest is NMAR
 };
 constexpr int kVerdictNumbers = sizeof(SliceVerdict) / sizeof(double);
 
