@@ -4,8 +4,8 @@
  *
  *     npm run bench:mar -- --suite protocol|full|short|tuning [--rounds 4] [--methods NMAR,auto] [--only e03] [--write]
  *
- * Goes on where an interrupted call stopped; what other code has made is made again, or, with `--any-code`, kept. `--write` puts the tables into docs/mar-evaluation.md and the figures into
- * bench/results/mar-SUITE.json.
+ * Goes on where an interrupted call stopped; what other code has made is made again, or, with `--any-code`, kept. `--write` puts the
+ * tables into docs/mar-evaluation.md and the figures into bench/results/mar-SUITE.json.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";

@@ -84,6 +84,12 @@ const summary = (found: readonly Gain[], limit: number): string[] => {
   return [signed(mean(values)), spread(values).toFixed(2), signed(least.gain), String(below), least.case];
 };
 
+/** Numbers by size, "<100 px" before "100–300 px"; words by the alphabet. */
+function inOrder(a: string, b: string): number {
+  const number = (text: string) => (text.startsWith("<") ? 0 : Number(/^\D?(\d+(?:e\d+)?)/.exec(text)?.[1]));
+  return number(a) - number(b) || a.localeCompare(b);
+}
+
 /** What a method gains over another, all cases and by every label. */
 export function gainTable(records: readonly Record[], method: string, over: string, limit: number): string {
   const all = gains(records, method, over);
@@ -91,7 +97,7 @@ export function gainTable(records: readonly Record[], method: string, over: stri
   const without = all.filter(({ record }) => record.labels["metal"] !== "amalgam");
   rows.push(["without amalgam", String(without.length), ...summary(without, limit)]);
   for (const label of ["level", "metal", "photons", "size", "tuned"])
-    for (const value of unique(all.map(({ record }) => record.labels[label]!)).sort()) {
+    for (const value of unique(all.map(({ record }) => record.labels[label]!)).sort(inOrder)) {
       const own = all.filter(({ record }) => record.labels[label] === value);
       rows.push([value, String(own.length), ...summary(own, limit)]);
     }
