@@ -53,6 +53,13 @@ for (const header of files("native/ops", /\.h$/)) {
     if (!files(dirname(twin), /./).includes(twin)) complaints.push(`${header} has no twin ${twin}`);
 }
 
+// Every operation of the table has a kernel.
+const named = (file, pattern) =>
+  new Set(Array.from(readFileSync(join(root, file), "utf8").matchAll(pattern), ([, name]) => name));
+const kernels = named("cuda/backend.cu", /SINO_KERNEL\((\w+),/g);
+for (const name of named("native/backend/backend.h", /^ {2}X\((\w+), \w+Args\)/gm))
+  if (!kernels.has(name)) complaints.push(`native/backend/backend.h: ${name} has no kernel in cuda/backend.cu`);
+
 // Every C++ file is in a source list, and every listed file exists.
 const listed = ["native/sources.txt", "native/napi/sources.txt", "cuda/sources.txt"].flatMap((list) =>
   readFileSync(join(root, list), "utf8").split("\n").filter(Boolean),
