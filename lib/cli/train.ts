@@ -20,9 +20,11 @@ async function readTraining(path: string): Promise<TrainingConfig> {
   }
   const config = parseTraining(json, path);
   const near = (file: string) => resolve(dirname(path), file);
-  const { data } = config;
+  const { data, loss } = config;
+  const perceptual = loss?.perceptual && { ...loss.perceptual, model: near(loss.perceptual.model) };
   return {
     ...config,
+    ...(loss && { loss: { ...loss, perceptual } }),
     data: { ...data, input: near(data.input), ...(data.target !== undefined && { target: near(data.target) }) },
   };
 }

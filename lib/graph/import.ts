@@ -48,6 +48,13 @@ export function readOnnx(bytes: Uint8Array, dims: Readonly<Record<string, number
   return graph;
 }
 
+/** Name and lengths of a model's first input; a name stands for a length that is open. */
+export function modelInput(bytes: Uint8Array): { name: string; shape: readonly (number | string)[] } {
+  const [input] = readModel(bytes).inputs;
+  if (!input) throw sinoError("ERR_SINO_IO_FORMAT", "Expected a model with an input but it has none.");
+  return input;
+}
+
 class Importer {
   readonly #graph: Graph;
   readonly #model: FileModel;
@@ -152,7 +159,12 @@ class Importer {
       case "Cast": {
         if (attributes["to"] !== onnxTypes.float32) return put(a);
         const name = outputs[0]!;
-        this.#keep(name, { name, type: "float32", shape: a.length === 1 ? [] : [a.length], data: Float32Array.from(a) });
+        this.#keep(name, {
+          name,
+          type: "float32",
+          shape: a.length === 1 ? [] : [a.length],
+          data: Float32Array.from(a),
+        });
         return true;
       }
       case "Gather":

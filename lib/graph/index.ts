@@ -25,7 +25,7 @@
 export { flopsOf } from "./flops.ts";
 export { gradients, pullback } from "./gradient.ts";
 export { Graph } from "./graph.ts";
-export { importOnnx, readOnnx } from "./import.ts";
+export { importOnnx, modelInput, readOnnx } from "./import.ts";
 export { opset, type WriteOptions, writeOnnx } from "./onnx-write.ts";
 export { gelu, leakyRelu, prelu, relu, sigmoid, silu, softplus, tanh } from "./ops/activations.ts";
 export { type ConvOptions, type ConvTransposeOptions, conv, convTranspose } from "./ops/conv.ts";

@@ -52,7 +52,8 @@ const bad = (what: string) => sinoError("ERR_SINO_IO_FORMAT", `This is not an ON
 
 /** Throws ERR_SINO_IO_FORMAT (not ONNX, cut off, with external data) and ERR_SINO_UNSUPPORTED (kinds of numbers). */
 export function readModel(bytes: Uint8Array): FileModel {
-  const model = readFields(bytes);
+  // a Buffer's slice would not copy
+  const model = readFields(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   const body = messages(model, 7)[0];
   if (!body) throw bad("it holds no graph");
   const domains = messages(model, 8);

@@ -21,6 +21,8 @@ export interface Dataset {
   readonly validationCount: number;
   /** Of the crops that the network sees. */
   readonly patch: readonly number[];
+  /** How much larger targets are. */
+  readonly factor: number;
 }
 
 /** Reads what a run trains on. Throws ERR_SINO_SHAPE where input, target and patch do not fit. */
@@ -30,10 +32,12 @@ export async function readDataset(config: TrainingConfig): Promise<Dataset> {
   const input = await readSamples(data.input, dimensions);
   const target =
     data.target === undefined || data.target === data.input ? undefined : await readSamples(data.target, dimensions);
-  if (target && (target.count !== input.count || target.size.join() !== input.size.join()))
+  const factor = network.kind === "srresnet" ? (network.factor ?? 2) : 1;
+  const size = input.size.map((n) => n * factor);
+  if ((target ?? input).count !== input.count || (target ?? input).size.join() !== size.join())
     throw sinoError(
       "ERR_SINO_SHAPE",
-      `${data.target} holds ${target.count} images of [${target.size.join(", ")}] but ${data.input} ${input.count} of [${input.size.join(", ")}].`,
+      `Expected ${input.count} targets of [${size.join(", ")}] for ${data.input} but ${data.target ?? data.input} holds ${(target ?? input).count} of [${(target ?? input).size.join(", ")}].`,
     );
   if (input.channels !== network.inChannels)
     throw sinoError(
@@ -47,7 +51,7 @@ export async function readDataset(config: TrainingConfig): Promise<Dataset> {
       `Expected a patch within [${input.size.join(", ")}] but received [${patch.join(", ")}].`,
     );
   const kept = Math.min(input.count - 1, Math.round(input.count * (data.validation ?? 0.1)));
-  return { input, target, trainCount: input.count - kept, validationCount: kept, patch };
+  return { input, target, trainCount: input.count - kept, validationCount: kept, patch, factor };
 }
 
 export const recipeOf = ({ data, task }: TrainingConfig): Recipe => ({
@@ -115,19 +119,21 @@ export class Batches {
     isValidation = false,
   ): Promise<Feeds> {
     const { data, seed = 0 } = this.#config;
-    const { input, target, patch } = this.#dataset;
+    const { input, target, patch, factor } = this.#dataset;
     const n = picks.length;
-    const take = (from: Samples): Values => {
-      const length = from.channels * sizeOf(patch);
+    const take = (from: Samples, times = 1): Values => {
+      const size = patch.map((m) => m * times);
+      const length = from.channels * sizeOf(size);
       const values = new Float32Array(n * length);
       picks.forEach(({ sample, crop }, i) => {
-        copyCrop(from, sample, patch, crop, values, i * length);
+        const first = crop.first.map((at) => at * times);
+        copyCrop(from, sample, size, { ...crop, first }, values, i * length);
       });
-      return { data: values, shape: [n, from.channels, ...patch] };
+      return { data: values, shape: [n, from.channels, ...size] };
     };
     const perSample = (make: () => number): Values => ({ data: Float32Array.from(picks, make), shape: [n] });
     const feeds: Feeds = { input: take(input), weight: perSample(() => 1) };
-    if (this.#config.task !== "diffusion") feeds["target"] = target ? take(target) : feeds["input"]!;
+    if (this.#config.task !== "diffusion") feeds["target"] = target ? take(target, factor) : feeds["input"]!;
     if (data.gain) {
       const [low, high] = data.gain;
       feeds["gain"] = perSample(() => (isValidation ? 1 : low + (high - low) * next()));

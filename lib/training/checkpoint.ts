@@ -16,6 +16,10 @@ export interface TrainingState {
   readonly second: Float32Array<ArrayBuffer>;
   readonly average?: Float32Array<ArrayBuffer>;
   readonly buffers?: Float32Array<ArrayBuffer>;
+  /** Of the discriminator, where one is trained alongside. */
+  readonly critic?: Float32Array<ArrayBuffer>;
+  readonly criticFirst?: Float32Array<ArrayBuffer>;
+  readonly criticSecond?: Float32Array<ArrayBuffer>;
 }
 
 export interface RunProgress {
@@ -38,7 +42,7 @@ export const hasCheckpoint = (folder: string): Promise<boolean> =>
 
 type Specs = { readonly parameters: readonly ParameterSpec[]; readonly buffers: readonly ParameterSpec[] };
 
-const vectors = ["first", "second", "average"] as const;
+const vectors = ["first", "second", "average", "critic", "criticFirst", "criticSecond"] as const;
 
 /** Weights by name, the moving average where there is one, running statistics included. */
 export function namedWeights(specs: Specs, state: TrainingState): Map<string, NamedArray> {

@@ -39,6 +39,9 @@ const schema = z.strictObject({
       l1: z.number().min(0).optional(),
       l2: z.number().min(0).optional(),
       ssim: z.number().min(0).optional(),
+      /** An ONNX file whose output of both is compared. */
+      perceptual: z.strictObject({ model: z.string(), weight: positive }).optional(),
+      adversarial: z.strictObject({ network: z.unknown(), weight: positive }).optional(),
     })
     .optional(),
   optimizer: z
@@ -88,7 +91,17 @@ const schema = z.strictObject({
   licence: z.string().optional(),
 });
 
-export type TrainingConfig = Omit<z.infer<typeof schema>, "network"> & { readonly network: NetworkDescription };
+type Checked = z.infer<typeof schema>;
+type Loss = NonNullable<Checked["loss"]>;
+
+export type TrainingConfig = Omit<Checked, "network" | "loss"> & {
+  readonly network: NetworkDescription;
+  readonly loss?:
+    | (Omit<Loss, "adversarial"> & {
+        readonly adversarial?: { readonly network: NetworkDescription; readonly weight: number } | undefined;
+      })
+    | undefined;
+};
 
 /** Checks a training run's JSON. Throws ERR_SINO_IO_FORMAT, which names the field and the right one where it is misspelt. */
 export function parseTraining(json: unknown, source = "training"): TrainingConfig {
@@ -101,7 +114,21 @@ export function parseTraining(json: unknown, source = "training"): TrainingConfi
       details: { path: issue.path },
     });
   }
-  const config = { ...checked.data, network: parseNetwork(checked.data.network, `${source}.network`) };
+  const { network, loss, ...rest } = checked.data;
+  const critic = loss?.adversarial;
+  const config: TrainingConfig = {
+    ...rest,
+    network: parseNetwork(network, `${source}.network`),
+    ...(loss && {
+      loss: {
+        ...loss,
+        adversarial: critic && {
+          weight: critic.weight,
+          network: parseNetwork(critic.network, `${source}.loss.adversarial.network`),
+        },
+      },
+    }),
+  };
   if (config.task === "diffusion" && !(config.network.kind === "unet" && config.network.time))
     throw sinoError("ERR_SINO_IO_FORMAT", `${source}: the task diffusion expected a unet with "time": true.`);
   return config;

@@ -14,6 +14,8 @@ import {
   concat,
   Graph,
   gradients,
+  importOnnx,
+  modelInput,
   mul,
   reduceMean,
   reshape,
@@ -32,7 +34,7 @@ import {
   Scope,
   summarize,
 } from "../networks/index.ts";
-import { l1, l2, ssimLoss } from "./losses.ts";
+import { fakeLoss, l1, l2, realLoss, ssimLoss } from "./losses.ts";
 import { adamStep, averaged, type OptimizerOptions } from "./optimizer.ts";
 import { lengthOf, VectorSource } from "./state.ts";
 
@@ -41,6 +43,10 @@ export interface LossDescription {
   readonly l1?: number | undefined;
   readonly l2?: number | undefined;
   readonly ssim?: number | undefined;
+  /** Mean squared difference of what an ONNX network makes of output and target: its only input, its first output. */
+  readonly perceptual?: { readonly model: Uint8Array; readonly weight: number } | undefined;
+  /** What a discriminator, trained alongside, makes of the output. */
+  readonly adversarial?: { readonly network: NetworkDescription; readonly weight: number } | undefined;
 }
 
 /** What is done to the samples before the network sees them. */
@@ -69,6 +75,8 @@ export interface StepGraph {
   readonly model: Uint8Array<ArrayBuffer>;
   readonly parameters: readonly ParameterSpec[];
   readonly buffers: readonly ParameterSpec[];
+  /** Of the discriminator; its state is `critic`, `criticFirst` and `criticSecond`. */
+  readonly critic: readonly ParameterSpec[];
   readonly targetShape: readonly number[];
 }
 
@@ -78,9 +86,23 @@ function lossOf(y: Tensor, target: Tensor, weight: Tensor, loss: LossDescription
   if (loss.l1) terms.push(mul(l1(y, target), loss.l1));
   if (loss.l2) terms.push(mul(l2(y, target), loss.l2));
   if (loss.ssim) terms.push(mul(ssimLoss(y, target), loss.ssim));
+  if (loss.perceptual) terms.push(mul(perceptual(y, target, loss.perceptual.model), loss.perceptual.weight));
   if (terms.length === 0)
-    throw sinoError("ERR_SINO_OUT_OF_RANGE", "Expected a loss with at least one weight above zero: l1, l2 or ssim.");
+    throw sinoError(
+      "ERR_SINO_OUT_OF_RANGE",
+      "Expected a loss with at least one of l1, l2, ssim and perceptual above 0.",
+    );
   return reduceMean(mul(sum(...terms), weight), [0]);
+}
+
+/** A network of colour images is shown grey ones three times. */
+function perceptual(y: Tensor, target: Tensor, model: Uint8Array): Tensor {
+  const { name, shape } = modelInput(model);
+  const features = (t: Tensor) => {
+    const seen = shape[1] === 3 && t.shape[1] === 1 ? concat([t, t, t], 1) : t;
+    return Object.values(importOnnx(t.graph, model, { [name]: seen }))[0]!;
+  };
+  return l2(features(y), features(target));
 }
 
 /** (value − offset) · factor. */
@@ -89,8 +111,14 @@ export function scaled(x: Tensor, { offset = 0, factor = 1 }: Recipe): Tensor {
   return factor === 1 ? moved : mul(moved, factor);
 }
 
-/** Adds samples, network and loss to a graph; gives the loss. */
-function addLoss(source: VectorSource, options: StepGraphOptions, outputShape: readonly number[]): Tensor {
+interface Losses {
+  readonly loss: Tensor;
+  readonly y: Tensor;
+  readonly target: Tensor;
+}
+
+/** Adds samples, network and loss to a graph. */
+function addLoss(source: VectorSource, options: StepGraphOptions, outputShape: readonly number[]): Losses {
   const { network, size, recipe = {} } = options;
   const { graph } = source;
   const [spec, ...others] = inputsOf(network, size);
@@ -122,7 +150,25 @@ function addLoss(source: VectorSource, options: StepGraphOptions, outputShape: r
   const inputs: Record<string, Tensor> = { x };
   for (const { name, shape, type } of others) inputs[name] = graph.input(name, shape, type);
   const y = addNetwork(new Scope(source), inputs, network);
-  return lossOf(y, target, weight, options.loss);
+  return { loss: lossOf(y, target, weight, options.loss), y, target };
+}
+
+/** A discriminator beside the network: what it adds to the network's loss, its own loss, and its parameters. */
+function addCritic(graph: Graph, { y, target }: Losses, network: NetworkDescription) {
+  const size = { batch: y.shape[0]!, size: y.shape.slice(2) };
+  const { parameterSpecs: parameters, bufferSpecs } = summarize(network, size);
+  const vector = graph.input("critic", [lengthOf(parameters)]);
+  // it is only ever used on batches, so nobody needs its running statistics
+  const idle = lengthOf(bufferSpecs);
+  const vectors = {
+    parameters: vector,
+    buffers: idle > 0 ? graph.constant(new Float32Array(idle), [idle]) : undefined,
+  };
+  const source = new VectorSource(vectors, { parameters, buffers: bufferSpecs }, { isTraining: true });
+  const logits = (x: Tensor) => addNetwork(new Scope(source), { x }, network);
+  const [fake, real] = [logits(y), logits(target)];
+  const own = mul(add(reduceMean(realLoss(real), [0]), reduceMean(fakeLoss(fake), [0])), 0.5);
+  return { vector, parameters, source, own, fooled: reduceMean(realLoss(fake), [0]) };
 }
 
 interface Frame {
@@ -147,7 +193,7 @@ function frame(name: string, { network, size }: StepGraphOptions, isTraining: bo
 /** The model that computes the loss as the network will be used. */
 export function lossGraph(options: StepGraphOptions): Uint8Array<ArrayBuffer> {
   const { source, targetShape } = frame("loss", options, false);
-  source.graph.output("loss", addLoss(source, options, targetShape));
+  source.graph.output("loss", addLoss(source, options, targetShape).loss);
   return writeOnnx(source.graph);
 }
 
@@ -162,20 +208,36 @@ export function stepGraph(options: StepGraphOptions): StepGraph {
     correction1: graph.input("correction1", []),
     correction2: graph.input("correction2", []),
   };
-  const loss = addLoss(source, options, targetShape);
-  const flat = (t: Tensor) => reshape(t, [-1]);
-  const slopes = gradients(loss, [...source.parameters.values()]);
-  const updated = adamStep(state, concat(slopes.map(flat), 0), rates, options.optimizer);
+  const losses = addLoss(source, options, targetShape);
+  const { adversarial } = options.loss;
+  const critic = adversarial && addCritic(graph, losses, adversarial.network);
+  const loss = critic ? add(losses.loss, mul(critic.fooled, adversarial.weight)) : losses.loss;
+  const updated = adamStep(state, slopeOf(loss, source), rates, options.optimizer);
   graph.output("next_parameters", updated.parameters);
   graph.output("next_first", updated.first);
   graph.output("next_second", updated.second);
   if (options.average)
     graph.output("next_average", averaged(vector("average"), updated.parameters, graph.input("keep", [])));
   if (buffers.length > 0) {
-    const next = buffers.map(({ name }) => flat(source.updates.get(name)!));
+    const next = buffers.map(({ name }) => reshape(source.updates.get(name)!, [-1]));
     graph.output("next_buffers", concat(next, 0));
+  }
+  if (critic) {
+    const moment = (name: string) => graph.input(name, critic.vector.shape);
+    const before = { parameters: critic.vector, first: moment("criticFirst"), second: moment("criticSecond") };
+    const after = adamStep(before, slopeOf(critic.own, critic.source), rates, options.optimizer);
+    graph.output("next_critic", after.parameters);
+    graph.output("next_criticFirst", after.first);
+    graph.output("next_criticSecond", after.second);
   }
   graph.output("loss", loss);
   graph.output("norm", updated.norm);
-  return { model: writeOnnx(graph), parameters, buffers, targetShape };
+  return { model: writeOnnx(graph), parameters, buffers, critic: critic?.parameters ?? [], targetShape };
 }
+
+/** The gradient of a loss by a network's parameters, one after the other. */
+const slopeOf = (loss: Tensor, { parameters }: VectorSource): Tensor =>
+  concat(
+    gradients(loss, [...parameters.values()]).map((t) => reshape(t, [-1])),
+    0,
+  );

@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { sinoError } from "../core/errors.ts";
-import { makeFolder, writeFileAtomic } from "../core/files.ts";
+import { ioError, makeFolder, writeFileAtomic } from "../core/files.ts";
 import { writeSafetensors } from "../data/safetensors.ts";
 import { openSession, type Session, type Values } from "../models/session.ts";
 import { Batches, readDataset, recipeOf } from "./batches.ts";
@@ -25,7 +25,7 @@ import { corrections } from "./optimizer.ts";
 import { initialVector } from "./random.ts";
 import { rateFactor } from "./schedule.ts";
 import { lengthOf } from "./state.ts";
-import { lossGraph, type StepGraph, type StepGraphOptions, stepGraph } from "./step-graph.ts";
+import { type LossDescription, lossGraph, type StepGraph, type StepGraphOptions, stepGraph } from "./step-graph.ts";
 
 /** One line of `log.ndjson`. */
 export interface TrainingEvent {
@@ -81,6 +81,16 @@ export async function train(config: TrainingConfig, options: TrainOptions): Prom
   }
 }
 
+/** The loss with the files that it names read. */
+async function lossDescription({ loss = { l2: 1 } }: TrainingConfig): Promise<LossDescription> {
+  const { perceptual, ...rest } = loss;
+  if (!perceptual) return rest;
+  const model = await readFile(perceptual.model).catch((cause) => {
+    throw ioError("read", perceptual.model, cause);
+  });
+  return { ...rest, perceptual: { model, weight: perceptual.weight } };
+}
+
 class Run {
   readonly #config: TrainingConfig;
   readonly #options: TrainOptions;
@@ -100,7 +110,7 @@ class Run {
     const graphOptions: StepGraphOptions = {
       network,
       size: { batch, size: dataset.patch },
-      loss: config.loss ?? { l2: 1 },
+      loss: await lossDescription(config),
       optimizer: config.optimizer ?? {},
       average: average > 0,
       recipe: recipeOf(config),
@@ -113,12 +123,18 @@ class Run {
         `${options.folder} already holds a checkpoint. Resume it, or give another output folder.`,
       );
     const n = lengthOf(graph.parameters);
+    const critics = lengthOf(graph.critic);
     const make = (): TrainingState => ({
       parameters: new Float32Array(n),
       first: new Float32Array(n),
       second: new Float32Array(n),
       ...(average > 0 && { average: new Float32Array(n) }),
       ...(graph.buffers.length > 0 && { buffers: new Float32Array(lengthOf(graph.buffers)) }),
+      ...(critics > 0 && {
+        critic: new Float32Array(critics),
+        criticFirst: new Float32Array(critics),
+        criticSecond: new Float32Array(critics),
+      }),
     });
     const state = make();
     let progress: RunProgress = { step: 0, best: null, bestStep: 0, digest: digestOf(config) };
@@ -130,6 +146,7 @@ class Run {
       state.parameters.set(await initialVector(graph.parameters, n, seed));
       state.average?.set(state.parameters);
       state.buffers?.set(await initialVector(graph.buffers, state.buffers.length, seed));
+      state.critic?.set(await initialVector(graph.critic, critics, seed + 1));
     }
     const sessionOptions = config.threads ? { threads: config.threads } : {};
     const step = await openSession(graph.model, sessionOptions);

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { volume } from "../../lib/core/arrays.ts";
 import { writeArray } from "../../lib/data/array-files.ts";
 import { readSafetensors } from "../../lib/data/safetensors.ts";
+import { conv, Graph, relu, writeOnnx } from "../../lib/graph/index.ts";
 import { openSession } from "../../lib/models/session.ts";
 import { cli, ended, startCli } from "../support/cli.ts";
 import { temporaryFolder } from "../support/files.ts";
@@ -101,6 +102,54 @@ withRuntime("killed and resumed ends with the same bits", async () => {
     assert.equal(await digest(join(cut, name)), await digest(join(whole, name)), name);
 });
 
+withRuntime("super-resolution with a discriminator and a perceptual loss, resumed to the bit", async () => {
+  const change = {
+    network: { kind: "srresnet", inChannels: 1, blocks: 1, channels: 4 },
+    data: {
+      input: "small.npy",
+      target: "clean.npy",
+      offset: 100,
+      factor: 0.01,
+      patch: [4, 5],
+      gain: [0.9, 1.1],
+      shift: 0.1,
+    },
+    loss: {
+      l1: 1,
+      perceptual: { model: "features.onnx", weight: 0.1 },
+      adversarial: { network: { kind: "patchgan", inChannels: 1, channels: 4, layers: 1 }, weight: 0.01 },
+    },
+    steps: 4,
+    batch: 2,
+    validateEvery: 2,
+  };
+  const { folder, config } = await prepare(change);
+  await writeArray(
+    join(folder, "small.npy"),
+    volume(
+      randomFloats(10 * 36, 4).map((v) => 100 + 50 * v),
+      [10, 6, 6],
+    ),
+  );
+  const features = new Graph("features");
+  const x = features.input("pixels", [2, 3, 8, 10]);
+  features.output("maps", relu(conv(x, features.constant(randomFloats(2 * 3 * 9, 5), [2, 3, 3, 3]))));
+  await writeFile(join(folder, "features.onnx"), writeOnnx(features));
+  const [whole, cut] = [join(folder, "whole"), join(folder, "cut")];
+  const outcome = await cli("train", config, "-o", whole);
+  assert.equal(outcome.code, 0, outcome.stderr);
+  const at = async (steps: number) => writeFile(config, JSON.stringify({ ...settings, ...change, steps }));
+  await at(2);
+  await cli("train", config, "-o", cut);
+  const early = await readSafetensors(join(cut, "checkpoint.safetensors"));
+  await at(4);
+  assert.equal((await cli("train", config, "-o", cut, "--resume")).code, 0);
+  assert.equal(await digest(join(cut, "checkpoint.safetensors")), await digest(join(whole, "checkpoint.safetensors")));
+  const late = await readSafetensors(join(cut, "checkpoint.safetensors"));
+  const critic = (from: typeof late) => [...from.tensors.get("state.critic")!.data.slice(0, 36)];
+  assert.notDeepEqual(critic(late), critic(early), "the discriminator learns too");
+});
+
 withRuntime("a loss that explodes stops the run; the last good checkpoint stays", async () => {
   const { folder, config } = await prepare();
   const out = join(folder, "out");
@@ -141,7 +190,7 @@ withRuntime("says what is wrong with the data", async () => {
   assert.match(nan.stderr, /NaN or infinite values, the first at element 77/);
   await writeArray(join(folder, "noisy.npy"), volume(bad.slice(0, 720).fill(0), [5, 12, 12]));
   const fewer = await cli("train", config, "-o", join(folder, "out"));
-  assert.match(fewer.stderr, /holds 10 images of \[12, 12\] but .* 5 of/);
+  assert.match(fewer.stderr, /Expected 5 targets of \[12, 12\] .* holds 10 of/);
 });
 
 test.run();

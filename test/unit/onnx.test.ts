@@ -79,7 +79,7 @@ for (const [name, [d, size]] of Object.entries(networks))
         data: type === "int64" ? new BigInt64Array(length(shape)).fill(1n) : randomFloats(length(shape), 5),
         shape,
       };
-    const again = g.writeOnnx(g.readOnnx(model));
+    const again = g.writeOnnx(g.readOnnx(Buffer.from(model)));
     assert.deepEqual((await run(again, feeds)).data, (await run(model, feeds)).data);
   });
 
