@@ -41,7 +41,7 @@ export async function seriesFiles(
 
 export const correctSeries: Work = async (job, context) => {
   const { signal, device } = context;
-  const { method = "nmar", metalHu = 2500, minimumPixels = 3, passes = 2, muWater } = job.options;
+  const { method = "nmar", metalHu, minimumPixels = 3, passes = 2, muWater } = job.options;
   const { files, extent } = job.extent ? { files: placesOf(job), extent: job.extent } : await seriesFiles(job, signal);
   await context.reserve(seriesBytes(extent));
   const source = await context.timed("reading", () =>
@@ -53,10 +53,11 @@ export const correctSeries: Work = async (job, context) => {
     correctImages(source.volume, { method, metalHu, minimumPixels, passes, muWater, pixelMm, out, signal, device }),
   );
   const { changed, geometry } = corrected;
+  const foundHu = corrected.metalHu;
   const metalSlices = changed.filter(Boolean).length;
   const warnings = [...source.warnings];
-  if (metalSlices === 0) warnings.push(`No metal was found at or above ${metalHu} HU, so nothing is changed.`);
-  const derivation = derivationOf({ method, metalHu, minimumPixels, passes, muWater: corrected.muWater });
+  if (metalSlices === 0) warnings.push(`No metal was found at or above ${foundHu} HU, so nothing is changed.`);
+  const derivation = derivationOf({ method, metalHu: foundHu, minimumPixels, passes, muWater: corrected.muWater });
   await context.commit(async (folder) => {
     const derived = await writeDerivedSeries(source, corrected.hu, { out: folder, changed, ...derivation, signal });
     if (derived.clippedPixels > 0)

@@ -83,7 +83,11 @@ function addMar(program: Commander, start: Start): void {
         .choices(["auto", "li", "nmar", "polychromatic"])
         .default("nmar"),
     )
-    .option("--metal-hu <HU>", "pixels at or above are metal; default 2500", anyNumber)
+    .option(
+      "--metal-hu <HU>",
+      "pixels at or above are metal; default 2500, or what clipped images are clipped at",
+      anyNumber,
+    )
     .option("--minimum-pixels <n>", "smaller groups of metal pixels are noise; default 3", count)
     .option("--passes <n>", "how often the prior is refined; default 2 for images, 1 for sinograms", count)
     .addOption(muWater())
@@ -204,7 +208,11 @@ function addBatch(program: Commander, start: Start): void {
     .option("--cutoff <fraction>", "reconstruct: highest frequency that passes; default 1", fraction)
     .option("--hu", "reconstruct: write HU instead of 1/mm")
     .addOption(new Option("--method <name>", "mar: default nmar").choices(["auto", "li", "nmar"]))
-    .option("--metal-hu <HU>", "mar: pixels at or above are metal; default 2500", anyNumber)
+    .option(
+      "--metal-hu <HU>",
+      "mar: pixels at or above are metal; default 2500, or what clipped images are clipped at",
+      anyNumber,
+    )
     .option("--minimum-pixels <n>", "mar: smaller groups of metal pixels are noise; default 3", count)
     .option("--passes <n>", "mar: how often the prior is refined; default 2", count)
     .addOption(muWater())

@@ -32,7 +32,7 @@ export function marOfImages(input: string, given: ImageMarOptions): Command {
     const options: CorrectImagesOptions = { ...jobOptions(run), ...thresholds(given), method, pixelMm };
     const [corrected, computing] = await timed(() => correctImages(images, options));
     const affected = corrected.changed.filter(Boolean).length;
-    if (affected === 0) run.console.warn(noMetal(given.metalHu));
+    if (affected === 0) run.console.warn(noMetal(corrected.metalHu));
     const paths = await withFileOutputs(run.signal, async (outputs) => {
       const { header, affine, spacing } = loaded.meta;
       const place = { ...(header && { header }), ...(affine && { affine }), ...(spacing && { spacing }) };
@@ -47,7 +47,7 @@ export function marOfImages(input: string, given: ImageMarOptions): Command {
           details: {
             method,
             passes: given.passes ?? 2,
-            metalHu: given.metalHu ?? 2500,
+            metalHu: corrected.metalHu,
             muWater: corrected.muWater,
             metalPixels: corrected.metalPixels,
             note: virtualScanNote,
@@ -73,7 +73,7 @@ export function marOfImages(input: string, given: ImageMarOptions): Command {
               ["Input", input],
               [
                 "Metal",
-                `at or above ${given.metalHu ?? 2500} HU, in ${affected} of ${corrected.changed.length} slices`,
+                `at or above ${Math.round(corrected.metalHu)} HU, in ${affected} of ${corrected.changed.length} slices`,
               ],
               ["Virtual scan", describeGeometry(corrected.geometry)],
               ["µ of water", `${corrected.muWater} 1/mm`],

@@ -105,7 +105,7 @@ async function oneSeries(
     correctImages(series.volume, { ...jobOptions(run), ...thresholds(given), method, pixelMm }),
   );
   const metalSlices = corrected.changed.filter(Boolean).length;
-  if (metalSlices === 0) run.console.warn(noMetal(given.metalHu));
+  if (metalSlices === 0) run.console.warn(noMetal(corrected.metalHu));
 
   let written: DerivedSeries | undefined;
   await withFolderOutput(output, signal, async (temporary) => {
@@ -113,7 +113,7 @@ async function oneSeries(
       writeDerivedSeries(series, corrected.hu, {
         out: temporary,
         changed: corrected.changed,
-        ...derivationOf({ ...given, muWater: corrected.muWater }),
+        ...derivationOf({ ...given, metalHu: corrected.metalHu, muWater: corrected.muWater }),
         signal,
         onProgress: run.console.progress,
       }),
@@ -133,7 +133,7 @@ async function oneSeries(
         geometry: corrected.geometry,
         details: {
           seriesUid: derived.seriesUid,
-          ...derivationOf({ ...given, muWater: corrected.muWater }).configuration,
+          ...derivationOf({ ...given, metalHu: corrected.metalHu, muWater: corrected.muWater }).configuration,
           metalPixels: corrected.metalPixels,
           clippedPixels: derived.clippedPixels,
           note: virtualScanNote,
@@ -185,7 +185,8 @@ async function report(
   given: ImageMarOptions,
   run: Run,
 ): Promise<void> {
-  const { method, metalHu = 2500 } = given;
+  const { method } = given;
+  const metalHu = Math.round(corrected.metalHu);
   const affected = corrected.changed.filter(Boolean).length;
   await writeReport(
     {

@@ -28,6 +28,8 @@ export interface CorrectedImages {
   hu: Volume;
   metal: Mask;
   metalPixels: number[];
+  /** What was taken for metal: at least so many HU. */
+  metalHu: number;
   /** Slices in which metal was found. */
   changed: boolean[];
   /** The virtual scan. */
@@ -68,7 +70,7 @@ export async function correctImages(images: ArrayLike, options: CorrectImagesOpt
   if (rows < 1 || columns < 1)
     throw sinoError("ERR_SINO_SHAPE", `Expected images with pixels but received ${rows} × ${columns}.`);
   const geometry = virtualScan([rows, columns], typeof pixelMm === "number" ? [pixelMm, pixelMm] : pixelMm);
-  const { metal, support, pixels } = await segmentMetal(volume(input, images.shape), {
+  const { metal, support, pixels, metalHu } = await segmentMetal(volume(input, images.shape), {
     ...options,
     onProgress: undefined,
   });
@@ -113,6 +115,7 @@ export async function correctImages(images: ArrayLike, options: CorrectImagesOpt
     hu,
     metal,
     metalPixels: pixels,
+    metalHu,
     changed: pixels.map((count) => count > 0),
     geometry,
     muWater: method.muWater,

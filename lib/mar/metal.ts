@@ -1,16 +1,19 @@
 /** Where the metal is: by threshold, cleaned of specks, and a slightly larger support that the metal trace is made from. */
 import { type ArrayLike, volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
-import { connectedComponents, removeSmallComponents } from "../image/components.ts";
+import { connectedComponents, fillHoles, removeSmallComponents } from "../image/components.ts";
 import { floats, type Mask, newMask, planesOf, requireNumber } from "../image/input.ts";
 import { dilate } from "../image/morphology.ts";
-import { threshold } from "../image/pixels.ts";
+import { select, statistics, threshold } from "../image/pixels.ts";
 import type { OperationOptions } from "../native/job.ts";
 import { runJob } from "../native/job.ts";
 import { muWater70keV } from "../physics/constants.ts";
 
 export interface MetalOptions extends OperationOptions {
-  /** Pixels of at least this many HU are metal; default 2500. Dense bone and enamel stay below it in most scans. */
+  /**
+   * Pixels of at least this many HU are metal; default 2500. Dense bone and enamel stay below it in most scans. Where nothing reaches
+   * the default but the images are clipped, nine tenths of the value that they are clipped at.
+   */
   metalHu?: number | undefined;
   /** Smaller groups of touching pixels (8-connected) are noise; default 3. Real fillings can be that small. */
   minimumPixels?: number | undefined;
@@ -25,6 +28,32 @@ export interface Metal {
   support: Mask;
   /** Metal pixels of every slice. */
   pixels: number[];
+  /** The threshold, HU. */
+  metalHu: number;
+}
+
+export const usualMetalHu = 2500;
+/** Images whose largest value is this large, and taken by so many pixels, are clipped there: bone does not pile up at one value. */
+const leastClippedHu = 1500;
+const leastClippedPixels = 8;
+const clippedShare = 0.9;
+/** Darker pixels inside metal, from overflow or clipping; larger openings are real, as in a port or a ring. */
+const largestHole = 20;
+
+async function thresholdOf(hu: ArrayLike, options: OperationOptions): Promise<number> {
+  const { maximum } = await statistics(hu, options);
+  if (maximum >= usualMetalHu || !(maximum >= leastClippedHu)) return usualMetalHu;
+  const atMaximum = await threshold(hu, maximum, options);
+  const { sizes } = await connectedComponents(atMaximum, options);
+  return Math.max(0, ...sizes) >= leastClippedPixels ? clippedShare * maximum : usualMetalHu;
+}
+
+/** The mask with its small holes closed. */
+async function withoutHoles(metal: Mask, options: OperationOptions): Promise<Mask> {
+  const filled = await fillHoles(metal, options);
+  const holes = await select(metal, 0, filled, options);
+  const openings = await removeSmallComponents(holes, largestHole + 1, { ...options, connectivity: 4 });
+  return threshold(await select(openings, 0, filled, options), 0.5, options);
 }
 
 /**
@@ -34,13 +63,15 @@ export interface Metal {
  *     const { metal, pixels } = await segmentMetal(hu, { metalHu: 3000 });
  */
 export async function segmentMetal(hu: ArrayLike, options: MetalOptions = {}): Promise<Metal> {
-  const { metalHu = 2500, minimumPixels = 3, dilatePixels = 1, signal, device } = options;
-  requireNumber(metalHu, "metalHu", "a threshold in HU");
+  const { minimumPixels = 3, dilatePixels = 1, signal, device } = options;
+  if (options.metalHu !== undefined) requireNumber(options.metalHu, "metalHu", "a threshold in HU");
   const passed = { signal, device };
-  const metal = await removeSmallComponents(await threshold(hu, metalHu, passed), minimumPixels, passed);
+  const metalHu = options.metalHu ?? (await thresholdOf(hu, passed));
+  const bright = await removeSmallComponents(await threshold(hu, metalHu, passed), minimumPixels, passed);
+  const metal = await withoutHoles(bright, passed);
   const support = dilatePixels === 0 ? metal : await dilate(metal, { radius: dilatePixels, ...passed });
   const { slices, rows, columns } = planesOf(hu.shape);
-  return { metal, support, pixels: await countMetal(metal, slices, rows * columns, passed) };
+  return { metal, support, pixels: await countMetal(metal, slices, rows * columns, passed), metalHu };
 }
 
 /** What is certainly metal, HU; parts whose 95th percentile reaches the second value get a threshold of their own. */

@@ -225,6 +225,32 @@ test("metal by threshold: specks go, the support is larger, a senseless threshol
   await assertRejects(() => segmentMetal(hu, { metalHu: "2500" as never }), "ERR_SINO_ARG_TYPE");
 });
 
+test("where images are clipped below the usual threshold, metal is what is clipped", async () => {
+  const hu = volume(new Float32Array(64 * 64).fill(40), [64, 64]);
+  for (let r = 20; r < 26; r++) for (let c = 20; c < 26; c++) hu.set(r, c, 2248);
+  hu.set(20, 19, 2100);
+  const found = await segmentMetal(hu);
+  assert.equal(found.pixels, [37]);
+  assert.ok(Math.abs(found.metalHu - 0.9 * 2248) < 1e-3);
+  const bone = volume(
+    hu.data.map((x, i) => (x > 2000 ? 1400 + (i % 60) * 10 : x)),
+    [64, 64],
+  );
+  assert.equal((await segmentMetal(bone)).pixels, [0], "bone does not pile up at one value");
+  assert.is((await segmentMetal(hu, { metalHu: 2200 })).metalHu, 2200);
+});
+
+test("small holes in metal are metal, the inside of a ring is not", async () => {
+  const hu = volume(new Float32Array(64 * 64).fill(40), [64, 64]);
+  for (let r = 5; r < 15; r++) for (let c = 5; c < 15; c++) hu.set(r, c, 3071);
+  for (let r = 8; r < 11; r++) for (let c = 8; c < 11; c++) hu.set(r, c, -1024);
+  for (let r = 30; r < 50; r++)
+    for (let c = 30; c < 50; c++) if (Math.min(r - 30, c - 30, 49 - r, 49 - c) < 2) hu.set(r, c, 3071);
+  const { metal, pixels } = await segmentMetal(hu);
+  assert.equal([metal.get(9, 9), metal.get(40, 40)], [1, 0]);
+  assert.equal(pixels, [100 + 400 - 256]);
+});
+
 test("abort in the middle of a correction", async () => {
   const many = volume(new Float32Array(64 * n * n).fill(100), [64, n, n]);
   for (let s = 0; s < 64; s++) for (let i = 0; i < 40; i++) many.data[s * n * n + 64 * n + i] = 4000;
