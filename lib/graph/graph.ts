@@ -13,9 +13,16 @@ import {
   words,
 } from "./tensor.ts";
 
+/** Nodes whose values a gradient computes again from `inputs` (gradient.ts). */
+export interface Segment {
+  readonly nodes: readonly Node[];
+  readonly inputs: readonly Tensor[];
+}
+
 export class Graph {
   readonly name: string;
   readonly nodes: Node[] = [];
+  readonly segments: Segment[] = [];
   readonly inputs: Tensor[] = [];
   /** By the name under which each is asked for. */
   readonly outputs = new Map<string, Tensor>();

@@ -23,7 +23,7 @@
  * shapes: a graph is built for one batch size, which takes milliseconds; weights are fed, not baked in.
  */
 export { flopsOf } from "./flops.ts";
-export { gradients, pullback } from "./gradient.ts";
+export { checkpoint, gradients, pullback } from "./gradient.ts";
 export { Graph } from "./graph.ts";
 export { importOnnx, modelInput, readOnnx } from "./import.ts";
 export { opset, type WriteOptions, writeOnnx } from "./onnx-write.ts";

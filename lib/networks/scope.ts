@@ -17,6 +17,8 @@ export interface Source {
   readonly graph: Graph;
   /** In training, normalisation uses the batch's statistics; in use the stored ones. */
   readonly isTraining: boolean;
+  /** Keeps only what enters each block, and computes the rest again for the gradient. */
+  readonly isFrugal?: boolean;
   parameter(spec: ParameterSpec): Tensor;
   buffer(spec: ParameterSpec): Tensor;
   /** What a buffer becomes after this step. */

@@ -126,6 +126,13 @@ function waves(t: g.Tensor, width: number): g.Tensor {
 }
 
 function convBlock(scope: Scope, x: g.Tensor, width: number, style: Style): g.Tensor {
+  if (!scope.source.isFrugal) return blockOf(scope, x, width, style);
+  const { embedding } = style;
+  if (!embedding) return g.checkpoint([x], (x1) => blockOf(scope, x1, width, style));
+  return g.checkpoint([x, embedding], (x1, e) => blockOf(scope, x1, width, { ...style, embedding: e }));
+}
+
+function blockOf(scope: Scope, x: g.Tensor, width: number, style: Style): g.Tensor {
   const { norm, activation, embedding } = style;
   if (style.block === "double") {
     const first = convLayer(scope.in("conv1"), x, width, { bias: norm === "none" });

@@ -86,6 +86,8 @@ const schema = z.strictObject({
   /** Ends after so many validations without a better one; default never. */
   patience: whole.optional(),
   threads: whole.optional(),
+  /** Less memory for a third more time: a U-Net's blocks are computed again for the gradient. */
+  frugal: z.boolean().optional(),
   /** For the model card. */
   name: z.string().optional(),
   licence: z.string().optional(),

@@ -34,6 +34,7 @@ function parts(vector: Tensor, specs: readonly ParameterSpec[]): Map<string, Ten
 export class VectorSource implements Source {
   readonly graph: Graph;
   readonly isTraining: boolean;
+  readonly isFrugal: boolean;
   readonly parameters: ReadonlyMap<string, Tensor>;
   readonly updates = new Map<string, Tensor>();
   readonly #buffers: ReadonlyMap<string, Tensor>;
@@ -41,10 +42,11 @@ export class VectorSource implements Source {
   constructor(
     vectors: { readonly parameters: Tensor; readonly buffers?: Tensor | undefined },
     specs: { readonly parameters: readonly ParameterSpec[]; readonly buffers: readonly ParameterSpec[] },
-    { isTraining }: { readonly isTraining: boolean },
+    { isTraining, isFrugal = false }: { readonly isTraining: boolean; readonly isFrugal?: boolean },
   ) {
     this.graph = vectors.parameters.graph;
     this.isTraining = isTraining;
+    this.isFrugal = isFrugal;
     this.parameters = parts(vectors.parameters, specs.parameters);
     this.#buffers = vectors.buffers ? parts(vectors.buffers, specs.buffers) : new Map();
   }

@@ -113,6 +113,7 @@ class Run {
       loss: await lossDescription(config),
       optimizer: config.optimizer ?? {},
       average: average > 0,
+      frugal: config.frugal ?? false,
       recipe: recipeOf(config),
     };
     const graph = stepGraph(graphOptions);

@@ -194,6 +194,16 @@ const cases: Record<string, Case> = {
   "resize, 3-D": { shapes: [[1, 2, 3, 2, 4]], build: (x) => g.resizeLinear(x, [6, 4, 8]) },
   pixelShuffle: { shapes: [[2, 8, 3, 2]], build: (x) => g.pixelShuffle(x, 2) },
   pixelUnshuffle: { shapes: [[2, 2, 4, 6]], build: (x) => g.pixelUnshuffle(x, 2) },
+  checkpoint: {
+    shapes: [[2, 3, 4], [4, 4], [4]],
+    build: (x, w, b) => {
+      const once = g.checkpoint([x], (t) => g.tanh(g.add(g.matmul(t, w), b)));
+      return g.mul(
+        g.checkpoint([once, x], (t, u) => g.sigmoid(g.add(g.matmul(t, w), u))),
+        once,
+      );
+    },
+  },
 };
 
 const epsilon = 2e-3;
