@@ -137,7 +137,7 @@ class UNet(nn.Module):
                 m.add_module(name, b)
             return m
 
-        c = d["inChannels"]
+        c = d["inChannels"] * d.get("unshuffle", 1) ** dims
         if self.residual:
             self.first = conv(dims, c, channels[0], 3, padding=1)
             c = channels[0]
@@ -181,7 +181,8 @@ class UNet(nn.Module):
             self.up.add_module(str(i), level_of(list_, **extra))
         if self.residual:
             self.norm = Norm(c, d.get("norm", "group"))
-        self.last = conv(dims, c, d["outChannels"], 3 if self.residual else 1, padding=1 if self.residual else 0)
+        out = d["outChannels"] * d.get("unshuffle", 1) ** dims
+        self.last = conv(dims, c, out, 3 if self.residual else 1, padding=1 if self.residual else 0)
         self.act = activation(d.get("activation", "silu" if self.residual else "relu"))
 
     def embed(self, inputs):
@@ -206,7 +207,9 @@ class UNet(nn.Module):
         return h
 
     def forward(self, inputs):
-        d, x = self.d, inputs["x"]
+        d, image = self.d, inputs["x"]
+        r = d.get("unshuffle", 1)
+        x = F.pixel_unshuffle(image, r) if r > 1 else image
         e, context = self.embed(inputs), inputs.get("context")
         channels, blocks = d["channels"], d.get("blocks", 2)
         last, skips = len(channels) - 1, []
@@ -240,8 +243,8 @@ class UNet(nn.Module):
                 h = level.up(F.interpolate(h, scale_factor=2))
         if self.residual:
             h = self.act(self.norm(h))
-        y = self.last(h)
-        return y + x[:, : d["outChannels"]] if d.get("residual") else y
+        y = F.pixel_shuffle(self.last(h), r) if r > 1 else self.last(h)
+        return y + image[:, : d["outChannels"]] if d.get("residual") else y
 
 
 class N2nUNet(nn.Module):

@@ -51,6 +51,7 @@ const schemas = {
     classes: whole.optional(),
     values: whole.optional(),
     context: whole.optional(),
+    unshuffle: whole.optional(),
     residual: z.boolean().optional(),
   }),
   dncnn: z.strictObject({

@@ -41,6 +41,8 @@ export interface UNetDescription {
   readonly values?: number | undefined;
   /** Attends to a sequence of vectors so wide: input `context` [N, S, width]. */
   readonly context?: number | undefined;
+  /** Works on squares (cubes) of so many pixels a side as channels, and gives them back as pixels: 4 makes 512² cost what 128² does. */
+  readonly unshuffle?: number | undefined;
   /** The output is added to the input (its first channels). */
   readonly residual?: boolean | undefined;
 }
@@ -55,7 +57,7 @@ interface Style {
 }
 
 export function unet(scope: Scope, inputs: NetworkInputs, d: UNetDescription): g.Tensor {
-  const { channels, blocks = 2, heads = 4, attention = [] } = d;
+  const { channels, blocks = 2, heads = 4, attention = [], unshuffle = 1 } = d;
   const block = d.block ?? "residual";
   const style: Style = {
     block,
@@ -69,7 +71,8 @@ export function unet(scope: Scope, inputs: NetworkInputs, d: UNetDescription): g
     const own = attentionLayer(s.in("attention"), h, heads);
     return context ? attentionLayer(s.in("cross"), own, heads, context) : own;
   };
-  const x = inputs["x"]!;
+  const image = inputs["x"]!;
+  const x = unshuffle > 1 ? g.pixelUnshuffle(image, unshuffle) : image;
   let h = block === "residual" ? convLayer(scope.in("first"), x, channels[0]!) : x;
   const skips: g.Tensor[] = [];
   channels.forEach((width, level) => {
@@ -101,8 +104,10 @@ export function unet(scope: Scope, inputs: NetworkInputs, d: UNetDescription): g
     if (level > 0) h = convLayer(s.in("up"), g.upsample(h), channels[level - 1]!);
   }
   if (block === "residual") h = activate(normLayer(scope.in("norm"), h, { kind: style.norm }), style.activation);
-  const y = convLayer(scope.in("last"), h, d.outChannels, { kernel: block === "residual" ? 3 : 1, gain: 0.1 });
-  return d.residual ? g.add(y, g.slice(x, 1, 0, d.outChannels)) : y;
+  const width = d.outChannels * unshuffle ** (image.shape.length - 2);
+  const last = convLayer(scope.in("last"), h, width, { kernel: block === "residual" ? 3 : 1, gain: 0.1 });
+  const y = unshuffle > 1 ? g.pixelShuffle(last, unshuffle) : last;
+  return d.residual ? g.add(y, g.slice(image, 1, 0, d.outChannels)) : y;
 }
 
 /** One vector per sample out of time and conditions, or nothing. */

@@ -38,6 +38,18 @@ const cases: Record<string, [NetworkDescription, NetworkSize]> = {
     { kind: "unet", block: "double", inChannels: 1, outChannels: 4, channels: [8, 16, 32] },
     { batch: 3, size: [16, 24] },
   ],
+  "U-Net on unshuffled pixels": [
+    {
+      kind: "unet",
+      inChannels: 1,
+      outChannels: 2,
+      channels: [8, 16],
+      blocks: 1,
+      time: true,
+      unshuffle: 4,
+    },
+    { batch: 2, size: [24, 16] },
+  ],
   "3-D U-Net": [
     { kind: "unet", dimensions: 3, inChannels: 1, outChannels: 1, channels: [8, 16], blocks: 1, time: true },
     { batch: 1, size: [4, 8, 6] },
