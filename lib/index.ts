@@ -37,6 +37,15 @@ export { resample } from "./image/resample.ts";
 export { tissuePrior, tissueThresholds } from "./image/tissue.ts";
 export * from "./mar/index.ts";
 export { type Evaluation, evaluate, type Metrics, psnr, type Rings, ringErrors, rmse, ssim } from "./metrics/index.ts";
+export {
+  type ApplyOptions,
+  applyTrained,
+  loadTrained,
+  type ModelOptions,
+  type OnnxModel,
+  openModel,
+  type Trained,
+} from "./models/index.ts";
 export { type AddonDescription, addon, type DeviceInfo } from "./native/addon.ts";
 export type { Device, JobOptions, Progress } from "./native/job.ts";
 export { type NetworkDescription, networkModel, parseNetwork, summarize } from "./networks/index.ts";

@@ -2,6 +2,9 @@
  * Runs ONNX models through onnxruntime-node, an optional package: the only file that loads it. `run` blocks the thread it
  * is called on while the model runs, so long runs belong into a worker thread or a process of their own.
  */
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { sizeOf } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import { importOptional } from "../data/optional.ts";
@@ -79,6 +82,11 @@ export async function openSession(model: Uint8Array | string, options: SessionOp
   const wanted = options.providers ?? ["cpu"];
   const reasons: string[] = [];
   for (const provider of wanted) {
+    const missing = missingLibrary(provider);
+    if (missing) {
+      reasons.push(`${provider}: ${missing} is not there`);
+      continue;
+    }
     try {
       return sessionOf(ort, provider, await ort.InferenceSession.create(model, ortOptions(provider, options)), options);
     } catch (cause) {
@@ -91,6 +99,20 @@ export async function openSession(model: Uint8Array | string, options: SessionOp
     `None of the providers ${wanted.join(", ")} runs this model here (${reasons.join("; ")}). Add "cpu" to the providers.`,
     { details: { providers: wanted } },
   );
+}
+
+/** Providers that are libraries of their own, which the package does not bring: trying them prints errors on stderr. */
+const libraries: Partial<Record<Provider, string>> = {
+  cuda: "libonnxruntime_providers_cuda.so",
+  tensorrt: "libonnxruntime_providers_tensorrt.so",
+};
+
+function missingLibrary(provider: Provider): string | undefined {
+  const name = process.platform === "linux" ? libraries[provider] : undefined;
+  if (!name) return undefined;
+  const entry = fileURLToPath(import.meta.resolve(packageName));
+  const path = join(dirname(entry), "../bin/napi-v6", process.platform, process.arch, name);
+  return existsSync(path) ? undefined : path;
 }
 
 function ortOptions(provider: Provider, options: SessionOptions): object {
