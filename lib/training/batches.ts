@@ -50,6 +50,8 @@ export async function readDataset(config: TrainingConfig): Promise<Dataset> {
       "ERR_SINO_SHAPE",
       `Expected a patch within [${input.size.join(", ")}] but received [${patch.join(", ")}].`,
     );
+  if (data.turn && (patch.length !== 2 || patch[0] !== patch[1]))
+    throw sinoError("ERR_SINO_SHAPE", `Expected square crops for turn but received [${patch.join(", ")}].`);
   const kept = Math.min(input.count - 1, Math.round(input.count * (data.validation ?? 0.1)));
   return { input, target, trainCount: input.count - kept, validationCount: kept, patch, factor };
 }
@@ -59,6 +61,7 @@ export const recipeOf = ({ data, task }: TrainingConfig): Recipe => ({
   offset: data.offset,
   factor: data.factor,
   noise: data.noise,
+  turn: data.turn,
   gain: data.gain !== undefined,
   shift: data.shift !== undefined,
 });
@@ -134,6 +137,7 @@ export class Batches {
     const perSample = (make: () => number): Values => ({ data: Float32Array.from(picks, make), shape: [n] });
     const feeds: Feeds = { input: take(input), weight: perSample(() => 1) };
     if (this.#config.task !== "diffusion") feeds["target"] = target ? take(target, factor) : feeds["input"]!;
+    if (data.turn) feeds["turn"] = perSample(() => (!isValidation && next() < 0.5 ? 1 : 0));
     if (data.gain) {
       const [low, high] = data.gain;
       feeds["gain"] = perSample(() => (isValidation ? 1 : low + (high - low) * next()));

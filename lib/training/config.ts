@@ -22,6 +22,8 @@ const dataSchema = z.strictObject({
   patch: z.array(whole).optional(),
   /** Mirrors along each axis, at random; default false. */
   flip: z.boolean().optional(),
+  /** Rows and columns exchanged, at random; with flip all eight symmetries of a square. Square crops of two axes. */
+  turn: z.boolean().optional(),
   /** Deviation of normal noise added to the scaled input; default 0. */
   noise: z.number().min(0).optional(),
   /** Input and target times a random number of this range. */

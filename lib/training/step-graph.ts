@@ -4,7 +4,7 @@
  *
  * Inputs: the state (`parameters`, `first`, `second`, `average`, `buffers`), the numbers of the step (`rate`,
  * `correction1`, `correction2`, `keep`), the samples `input` and `target`, and `weight` [N] of each sample; where the
- * recipe asks for them `noise`, `gain` [N], `shift` [N], and for diffusion `t` [N] and `mix` [N, 4]: the network sees
+ * recipe asks for them `noise`, `turn` [N], `gain` [N], `shift` [N], and for diffusion `t` [N] and `mix` [N, 4]: the network sees
  * mix₀·clean + mix₁·noise and is asked for mix₂·clean + mix₃·noise.
  * Outputs: the state after the step under the same names with `next_` before them, `loss` and `norm`.
  */
@@ -12,6 +12,7 @@ import { sinoError } from "../core/errors.ts";
 import {
   add,
   concat,
+  equal,
   Graph,
   gradients,
   importOnnx,
@@ -23,6 +24,8 @@ import {
   sub,
   sum,
   type Tensor,
+  transpose,
+  where,
   writeOnnx,
 } from "../graph/index.ts";
 import {
@@ -57,6 +60,7 @@ export interface Recipe {
   readonly factor?: number | undefined;
   /** Deviation of the noise added to the input. */
   readonly noise?: number | undefined;
+  readonly turn?: boolean | undefined;
   readonly gain?: boolean | undefined;
   readonly shift?: boolean | undefined;
 }
@@ -134,6 +138,10 @@ function addLoss(source: VectorSource, options: StepGraphOptions, outputShape: r
     x = f(x);
     target = same ? x : f(target);
   };
+  if (recipe.turn) {
+    const turn = equal(perSample("turn"), 1);
+    change((t) => where(turn, transpose(t, [0, 1, 3, 2]), t));
+  }
   if (recipe.gain) {
     const gain = perSample("gain");
     change((t) => mul(t, gain));

@@ -22,6 +22,7 @@ import {
 import type { TrainingConfig } from "./config.ts";
 import { exportModel } from "./export.ts";
 import { corrections } from "./optimizer.ts";
+import { trainingPage } from "./plot.ts";
 import { initialVector } from "./random.ts";
 import { rateFactor } from "./schedule.ts";
 import { lengthOf } from "./state.ts";
@@ -269,8 +270,11 @@ class Run {
   }
 
   async #save(): Promise<void> {
-    await writeFileAtomic(join(this.#options.folder, "log.ndjson"), `${this.#log.join("\n")}\n`);
-    await writeCheckpoint(this.#options.folder, this.#graph, this.#state, this.#progress);
+    const { folder } = this.#options;
+    await writeFileAtomic(join(folder, "log.ndjson"), `${this.#log.join("\n")}\n`);
+    const events = this.#log.map((line) => JSON.parse(line) as TrainingEvent);
+    await writeFileAtomic(join(folder, "report.html"), trainingPage(this.#config, events));
+    await writeCheckpoint(folder, this.#graph, this.#state, this.#progress);
   }
 
   #writeWeights(name: string): Promise<void> {

@@ -20,7 +20,7 @@ const withRuntime = test.skipUnless(hasOnnxRuntime, noOnnxRuntime);
 
 const settings = {
   network: { kind: "dncnn", inChannels: 1, depth: 3, channels: 4 },
-  data: { input: "noisy.npy", target: "clean.npy", validation: 0.2, offset: 100, factor: 0.01, flip: true },
+  data: { input: "noisy.npy", target: "clean.npy", validation: 0.2, offset: 100, factor: 0.01, flip: true, turn: true },
   loss: { l1: 1, l2: 1 },
   optimizer: { rate: 0.01, clip: 1, decay: 1e-4 },
   schedule: { kind: "cosine-restarts", warmup: 3, cycle: 10 },
@@ -71,6 +71,10 @@ withRuntime("trains, and leaves a model that works in the units of the data", as
   assert.equal(log.length, 24);
   const validations = log.flatMap(({ validation }) => validation ?? []);
   assert.ok(validations.at(-1) < 0.85 * validations[0], `the validation loss falls: ${validations.join(", ")}`);
+  assert.match(
+    await readFile(join(out, "report.html"), "utf8"),
+    /Step 24 of 24[\s\S]*<polyline[^>]+points="[0-9. ,]+"/,
+  );
   const card = JSON.parse(await readFile(join(out, "model.json"), "utf8"));
   assert.equal(card.sha256, await digest(join(out, "model.onnx")));
   assert.equal(card.metrics.validationLoss, result.best);
@@ -148,6 +152,28 @@ withRuntime("super-resolution with a discriminator and a perceptual loss, resume
   const late = await readSafetensors(join(cut, "checkpoint.safetensors"));
   const critic = (from: typeof late) => [...from.tensors.get("state.critic")!.data.slice(0, 36)];
   assert.notDeepEqual(critic(late), critic(early), "the discriminator learns too");
+});
+
+withRuntime("diffusion: the network learns what was mixed in", async () => {
+  const { folder, config } = await prepare({
+    task: "diffusion",
+    network: { kind: "unet", inChannels: 1, outChannels: 1, channels: [8, 8], blocks: 1, time: true },
+    data: { input: "clean.npy", offset: 100, factor: 0.0125, validation: 0.2 },
+    diffusion: { kind: "cosine", steps: 100, prediction: "v", minSnr: 5 },
+    loss: { l2: 1 },
+    optimizer: { rate: 0.01, clip: 1 },
+    schedule: {},
+    steps: 40,
+    validateEvery: 20,
+  });
+  const { code, stdout, stderr } = await cli("train", config, "-o", join(folder, "out"), "--json");
+  assert.equal(code, 0, stderr);
+  const lines = (await readFile(join(folder, "out/log.ndjson"), "utf8")).trim().split("\n");
+  const losses = lines.map((line) => JSON.parse(line).loss as number);
+  const mean = (list: readonly number[]) => list.reduce((a, b) => a + b, 0) / list.length;
+  // v has variance 1 or less: who says nothing has a loss of about that times the weights
+  assert.ok(mean(losses.slice(-10)) < 0.7 * mean(losses.slice(0, 5)), losses.join(", "));
+  assert.ok(JSON.parse(stdout).best > 0);
 });
 
 withRuntime("a loss that explodes stops the run; the last good checkpoint stays", async () => {
