@@ -2,7 +2,7 @@
  * Metal artefact reduction that uses what was measured behind metal: the physics of the measurement inverted ray by ray. How it
  * works is in native/recon/polychromatic_mar.h.
  */
-import { type ArrayLike, sizeOf, type Volume } from "../core/arrays.ts";
+import { type ArrayLike, sizeOf, type Volume, volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
 import { flags, type Mask, newImage, newMask, requireNumber, requireOneOf } from "../image/input.ts";
 import { statistics } from "../image/pixels.ts";
@@ -57,7 +57,7 @@ export async function polychromaticMar(
   if (refinements !== undefined) requireNumber(refinements, "refinements", "a whole number from 0 to 10", upTo10(0));
   requireOneOf(physics.edge, "physics.edge", ["auto", "div4", "subray"]);
   const { data, slices, lead } = await batchOf(sinograms, "sinograms", sinogramShape(geometry), "views × bins", quiet);
-  await requireLineIntegrals(sinograms, quiet);
+  await requireLineIntegrals(volume(data, sinograms.shape), quiet);
   const imageShape = [...lead, ...geometry.image.shape];
   const masks = options.metalMask && (await masksOf(options.metalMask, imageShape, slices, quiet));
   const images = newImage(imageShape);
@@ -98,6 +98,14 @@ async function masksOf(mask: ArrayLike, shape: number[], slices: number, options
   return set;
 }
 
+/** Mean of the first and last bin of every view. */
+function meanAtEnds({ data, shape }: ArrayLike): number {
+  const bins = shape.at(-1)!;
+  let sum = 0;
+  for (let i = 0; i < data.length; i += bins) sum += data[i]! + data[i + bins - 1]!;
+  return (sum * bins) / (2 * data.length);
+}
+
 async function requireLineIntegrals(sinograms: ArrayLike, options: OperationOptions): Promise<void> {
   const { minimum, maximum, nonFinite } = await statistics(sinograms, options);
   if (nonFinite > 0)
@@ -110,6 +118,12 @@ async function requireLineIntegrals(sinograms: ArrayLike, options: OperationOpti
     throw sinoError(
       "ERR_SINO_OUT_OF_RANGE",
       `Expected line integrals, −ln(I/I₀), corrected for water, but received values up to ${Number(maximum.toPrecision(4))}. Counts? Divide them by those without an object and take −ln.`,
+      { details: { minimum, maximum } },
+    );
+  if (minimum >= 0 && minimum < 0.3 * maximum && meanAtEnds(sinograms) > 0.8 * maximum)
+    throw sinoError(
+      "ERR_SINO_OUT_OF_RANGE",
+      "Expected line integrals, −ln(I/I₀), but the values are largest at the ends of the detector, where the object is thinnest. Transmissions or counts? Take −ln(I/I₀).",
       { details: { minimum, maximum } },
     );
 }

@@ -397,7 +397,9 @@ struct Slice {
     const Fit div4 = solve(EdgeRays::div4);
     metal_rays.export_mask(mask.data());
     const bool is_calmer = rougher(support.data(), image.data(), physical_image.data()) < 0;
-    if (div4.residual < subray.residual / 2 && is_calmer) return div4;
+    const bool is_dense =
+        std::fabs(std::log(div4.density)) < 0.12;  // short grazing paths ask for wrong densities elsewhere
+    if (div4.residual < subray.residual / 2 && is_calmer && is_dense) return div4;
     std::swap(result, physical);
     std::swap(image, physical_image);
     std::swap(mask, physical_mask);
@@ -467,6 +469,10 @@ struct Slice {
     refine(result.data(), output, refinements());
     if (fit.edge == EdgeRays::subray) take_ring(o.guarded ? nmar_image.data() : wide_nmar.data(), output);
     said.share = 1;
+    if (!o.guarded && std::isnan(fit.residual)) {  // no ray sees the metal, or none lets light through
+      said.share = 0;
+      combine(pixels, {wide_nmar.data()}, {1}, output);
+    }
     if (o.guarded) {
       said.roughness = rougher(first_mask.data(), output, improved.data());
       said.share = trusted_share(fit, said.roughness);

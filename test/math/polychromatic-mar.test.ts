@@ -184,6 +184,36 @@ test("a slice without metal is the plain reconstruction; a batch is its slices",
   assert.equal(slices[1], alone.slices[0]);
 });
 
+test("a mask where no metal is, or no ray, is answered with NMAR and never with NaN", async () => {
+  const maskOf = (inside: (i: number) => boolean) =>
+    volume(
+      Uint8Array.from({ length: n * n }, (_, i) => Number(inside(i))),
+      [n, n],
+    );
+  const air = maskOf((i) => i >= 5 * n + 60 && i < 5 * n + 63);
+  const corner = maskOf((i) => i === 0);
+  const most = maskOf((i) => Math.hypot((i % n) - 64, Math.floor(i / n) - 64) < 48);
+  const negative = volume(
+    iron.data.map((p) => p - 5),
+    [views, bins],
+  );
+  for (const [sinogram, metalMask, guarded] of [
+    [iron, air, true],
+    [iron, corner, true],
+    [iron, corner, false],
+    [iron, most, true],
+    [negative, undefined, true],
+  ] as const) {
+    const { images, slices } = await polychromaticMar(sinogram, geometry, {
+      metalMask,
+      guarded,
+      physics: known("subray"),
+    });
+    assert.ok(images.data.every(Number.isFinite), "not finite");
+    if (metalMask !== most) assert.is(slices[0]!.verdict, "nmar");
+  }
+});
+
 test("bad input is told in words", async () => {
   const sinogram = iron;
   const counts = volume(
@@ -193,6 +223,14 @@ test("bad input is told in words", async () => {
   assert.match(
     (await assertRejects(() => polychromaticMar(counts, geometry), "ERR_SINO_OUT_OF_RANGE")).message,
     /Counts\?/,
+  );
+  const transmissions = volume(
+    sinogram.data.map((p) => Math.exp(-p)),
+    [views, bins],
+  );
+  assert.match(
+    (await assertRejects(() => polychromaticMar(transmissions, geometry), "ERR_SINO_OUT_OF_RANGE")).message,
+    /ends of the detector/,
   );
   const holed = volume(sinogram.data.slice(), [views, bins]);
   holed.data[77] = Number.POSITIVE_INFINITY;
