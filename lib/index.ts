@@ -81,6 +81,7 @@ export {
   type TungstenOptions,
   tungstenSpectrum,
 } from "./physics/index.ts";
+export { type PrepareOptions, type PrepareReport, prepareSlices } from "./prepare/index.ts";
 export {
   backproject,
   type FilterName,

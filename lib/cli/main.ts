@@ -13,6 +13,7 @@ import {
   count,
   device,
   fraction,
+  numbers,
   pixelSize,
   positiveNumber,
   range,
@@ -224,6 +225,27 @@ function addBatch(program: Commander, start: Start): void {
     .action((output, options) => start(async () => (await import("./batch.ts")).batchShow(output, options), options));
 }
 
+function addPrepare(program: Commander, start: Start): void {
+  common(program.command("prepare"))
+    .summary("CT of many patients → arrays to train on")
+    .description(
+      "Makes slices of one size out of DICOM folders, NIfTI and .npy files of HU, or DeepLesion's PNG: windowed, without metal, " +
+        "split by patient. Writes a .npy per split and manifest.json.",
+    )
+    .argument("<inputs...>", "folders, searched with their subfolders, or files")
+    .requiredOption("-o, --output <folder>", "new folder")
+    .option("--deep-lesion <csv>", "DeepLesion's DL_info.csv: inputs are folders of its PNG")
+    .option("--size <pixels>", "rows and columns of the slices; default as they are", count)
+    .option("--window <low,high>", "HU are clipped to this; default -1000,2000", range)
+    .option("--scaled", "write the window as -1 to 1 instead of HU")
+    .option("--metal-hu <HU>", "pixels at or above are metal; default 2500", anyNumber)
+    .option("--metal-pixels <n>", "slices with a part of so many pixels of metal are left out; default 12", count)
+    .option("--split <shares>", "of patients in train,validation,test; default the CSV's, else 0.9,0.05,0.05", numbers)
+    .option("--seed <n>", "of the split; default 0", wholeNumber)
+    .option("--licence <text>", "of the slices, for the manifest")
+    .action((inputs, options) => start(async () => (await import("./prepare.ts")).prepare(inputs, options), options));
+}
+
 function addTrain(program: Commander, start: Start): void {
   common(program.command("train"))
     .summary("a network from a JSON file: data, network, loss, optimiser")
@@ -275,6 +297,7 @@ function build(streams: Streams, settle: (code: number) => void): Commander {
     addDenoiseDwi,
     addEvaluate,
     addBatch,
+    addPrepare,
     addTrain,
     addDoctor,
     addDemo,

@@ -36,6 +36,9 @@ export function sigma(text: string): number | "auto" {
   return text === "auto" ? text : numberThat('"auto" or a number from 0 up', (value) => value >= 0)(text);
 }
 
+/** "0.9,0.05,0.05" */
+export const numbers = (text: string): number[] => text.split(",").map((part) => anyNumber(part));
+
 /** "-160,240" */
 export function range(text: string): [number, number] {
   const [low, high, ...more] = text.split(",").map((part) => anyNumber(part));

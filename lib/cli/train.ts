@@ -25,7 +25,12 @@ async function readTraining(path: string): Promise<TrainingConfig> {
   return {
     ...config,
     ...(loss && { loss: { ...loss, perceptual } }),
-    data: { ...data, input: near(data.input), ...(data.target !== undefined && { target: near(data.target) }) },
+    data: {
+      ...data,
+      input: near(data.input),
+      ...(data.target !== undefined && { target: near(data.target) }),
+      ...(typeof data.validation === "string" && { validation: near(data.validation) }),
+    },
   };
 }
 

@@ -2,9 +2,10 @@
  * NumPy's .npy format, versions 1.0, 2.0 and 3.0 (numpy/lib/format.py describes it): magic, version, a Python dict
  * literal with dtype, order and shape, then the elements.
  */
+import { type FileHandle, open } from "node:fs/promises";
 import { type ArrayLike, checkArray, type TypedArray, type Volume, volume } from "../core/arrays.ts";
-import { show } from "../core/errors.ts";
-import { writeFileAtomic } from "../core/files.ts";
+import { show, sinoError } from "../core/errors.ts";
+import { ioError, writeFileAtomic } from "../core/files.ts";
 import {
   bytesPerElement,
   decodeElements,
@@ -131,9 +132,13 @@ function parseHeader(text: string, name: string): Omit<Header, "start"> {
 export function encodeNpy(array: ArrayLike): [header: Uint8Array, elements: Uint8Array] {
   checkArray(array, "array");
   const data = rowMajorData(array);
-  const { shape } = array;
+  return [npyHeader(typeOf(data), array.shape), encodeElements(data)];
+}
+
+/** As long for any first dimension, so that an array can grow behind it. */
+function npyHeader(type: NativeType, shape: readonly number[]): Uint8Array {
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
-  const dict = `{'descr': '${codeOfType[typeOf(data)]}', 'fortran_order': False, 'shape': ${tuple}, }`;
+  const dict = `{'descr': '${codeOfType[type]}', 'fortran_order': False, 'shape': ${tuple}, }`;
   // numpy leaves room for the first dimension to grow in place, then pads (by 64 rather than 0) to a multiple of 64.
   const growth = shape.length > 0 ? Math.max(0, 21 - String(shape[0]).length) : 0;
   const padding = 64 - ((10 + dict.length + growth + 1) % 64);
@@ -143,7 +148,7 @@ export function encodeNpy(array: ArrayLike): [header: Uint8Array, elements: Uint
   header.writeUInt8(1, 6);
   header.writeUInt16LE(text.length, 8);
   header.write(text, 10, "latin1");
-  return [header, encodeElements(data)];
+  return header;
 }
 
 /**
@@ -152,4 +157,60 @@ export function encodeNpy(array: ArrayLike): [header: Uint8Array, elements: Uint
  */
 export async function writeNpy(path: string, array: ArrayLike): Promise<void> {
   await writeFileAtomic(path, ...encodeNpy(array));
+}
+
+/** A .npy file that grows slice by slice, for arrays larger than memory. Its shape is right once it has been closed. */
+export class NpyAppender {
+  readonly path: string;
+  readonly #shape: readonly number[];
+  readonly #type: NativeType;
+  readonly #file: FileHandle;
+  #count = 0;
+
+  /** Starts a file of slices of one type and shape. Throws ERR_SINO_IO. */
+  static async open(path: string, type: NativeType, shape: readonly number[]): Promise<NpyAppender> {
+    try {
+      const file = await open(path, "wx");
+      await file.appendFile(npyHeader(type, [0, ...shape]));
+      return new NpyAppender(path, type, shape, file);
+    } catch (error) {
+      throw ioError("write", path, error);
+    }
+  }
+
+  private constructor(path: string, type: NativeType, shape: readonly number[], file: FileHandle) {
+    this.path = path;
+    this.#type = type;
+    this.#shape = shape;
+    this.#file = file;
+  }
+
+  /** Slices so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Adds whole slices. Throws ERR_SINO_IO, ERR_SINO_ARG_TYPE for another type, ERR_SINO_SHAPE for a piece of a slice. */
+  async append(data: TypedArray): Promise<void> {
+    if (typeOf(data) !== this.#type)
+      throw sinoError("ERR_SINO_ARG_TYPE", `Expected ${this.#type} for ${this.path} but received ${typeOf(data)}.`);
+    const slices = data.length / this.#shape.reduce((a, b) => a * b, 1);
+    if (!Number.isInteger(slices))
+      throw sinoError("ERR_SINO_SHAPE", `Expected slices of ${show(this.#shape)} but received ${data.length} values.`);
+    await this.#file.appendFile(encodeElements(data)).catch((error) => {
+      throw ioError("write", this.path, error);
+    });
+    this.#count += slices;
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#file.write(npyHeader(this.#type, [this.#count, ...this.#shape]), 0, undefined, 0);
+      await this.#file.sync();
+    } catch (error) {
+      throw ioError("write", this.path, error);
+    } finally {
+      await this.#file.close();
+    }
+  }
 }

@@ -29,9 +29,17 @@ export interface Dataset {
 export async function readDataset(config: TrainingConfig): Promise<Dataset> {
   const { data, network } = config;
   const dimensions = network.kind === "unet" ? (network.dimensions ?? 2) : 2;
-  const input = await readSamples(data.input, dimensions);
+  const { validation = 0.1 } = data;
+  const own = await readSamples(data.input, dimensions);
+  const held = typeof validation === "string" ? await readSamples(validation, dimensions) : undefined;
+  const input = held ? joined(own, held, validation as string) : own;
   const target =
     data.target === undefined || data.target === data.input ? undefined : await readSamples(data.target, dimensions);
+  if (held && target)
+    throw sinoError(
+      "ERR_SINO_SHAPE",
+      `${validation} holds inputs without targets: give validation as a share instead.`,
+    );
   const factor = network.kind === "srresnet" ? (network.factor ?? 2) : 1;
   const size = input.size.map((n) => n * factor);
   if ((target ?? input).count !== input.count || (target ?? input).size.join() !== size.join())
@@ -52,8 +60,21 @@ export async function readDataset(config: TrainingConfig): Promise<Dataset> {
     );
   if (data.turn && (patch.length !== 2 || patch[0] !== patch[1]))
     throw sinoError("ERR_SINO_SHAPE", `Expected square crops for turn but received [${patch.join(", ")}].`);
-  const kept = Math.min(input.count - 1, Math.round(input.count * (data.validation ?? 0.1)));
+  const kept = held?.count ?? Math.min(input.count - 1, Math.round(input.count * (validation as number)));
   return { input, target, trainCount: input.count - kept, validationCount: kept, patch, factor };
+}
+
+/** The samples of a file of their own behind those to train on. Throws ERR_SINO_SHAPE where they are not alike. */
+function joined(own: Samples, held: Samples, path: string): Samples {
+  if (held.channels !== own.channels || held.size.join() !== own.size.join())
+    throw sinoError(
+      "ERR_SINO_SHAPE",
+      `${path} expected samples of [${[own.channels, ...own.size].join(", ")}], as those to train on, but holds [${[held.channels, ...held.size].join(", ")}].`,
+    );
+  const data = new Float32Array(own.data.length + held.data.length);
+  data.set(own.data);
+  data.set(held.data, own.data.length);
+  return { ...own, count: own.count + held.count, data };
 }
 
 export const recipeOf = ({ data, task }: TrainingConfig): Recipe => ({

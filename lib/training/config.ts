@@ -13,8 +13,8 @@ const dataSchema = z.strictObject({
   input: z.string(),
   /** What it should make of it; default: the input itself. */
   target: z.string().optional(),
-  /** Share of the samples kept for validation, taken from the end; default 0.1. */
-  validation: share.optional(),
+  /** Share of the samples kept for validation, taken from the end, or an array file of other inputs; default 0.1. */
+  validation: z.union([share, z.string()]).optional(),
   /** Values become (value − offset) · factor, inside the model. */
   offset: z.number().optional(),
   factor: positive.optional(),

@@ -17,6 +17,7 @@ export interface SliceHead {
   readonly sopInstanceUid: string | undefined;
   readonly seriesUid: string | undefined;
   readonly studyUid: string | undefined;
+  readonly patientId: string | undefined;
   readonly frameOfReferenceUid: string | undefined;
   readonly modality: string | undefined;
   readonly description: string;
@@ -130,6 +131,7 @@ function fieldsOf(file: string, fileBytes: number, data: HeadData): SliceHead {
     sopInstanceUid: text(tags.sopInstanceUid),
     seriesUid: text(tags.seriesInstanceUid),
     studyUid: text(tags.studyInstanceUid),
+    patientId: text(tags.patientId),
     frameOfReferenceUid: text(tags.frameOfReferenceUid),
     modality: text(tags.modality),
     description: described

@@ -13,6 +13,7 @@ export const tags = {
   seriesDescription: "x0008103e",
   derivationDescription: "x00082111",
   sourceImageSequence: "x00082112",
+  patientId: "x00100020",
   sliceThickness: "x00180050",
   kvp: "x00180060",
   spacingBetweenSlices: "x00180088",
