@@ -85,6 +85,7 @@ const packages = [
   ["dcmjs-codecs", "compressed DICOM: JPEG, JPEG-LS, JPEG 2000"],
   ["h5wasm", "HDF5 and MATLAB 7.3 files"],
   ["geotiff", "TIFF images"],
+  ["onnxruntime-node", "networks: training and applying them"],
   ["fast-png", "PNG images, the report's pictures"],
   ["dicom-parser", "DICOM"],
   ["ndarray", "arrays"],
