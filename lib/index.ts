@@ -26,6 +26,7 @@ export {
 export { type DataExchange, readDataExchange } from "./data/hdf5.ts";
 export * from "./diffusion/index.ts";
 export * from "./dwi/index.ts";
+export { type GenerateOptions, generate, type Sampler, samplers } from "./generate/index.ts";
 export { type Components, connectedComponents, fillHoles, removeSmallComponents } from "./image/components.ts";
 export { type Distances, distanceTransform } from "./image/distance.ts";
 export { gaussian } from "./image/gaussian.ts";

@@ -10,6 +10,7 @@ import { exitCodeOf, exitCodes, Interrupted, UsageError } from "./failure.ts";
 import {
   anyNumber,
   byteCount,
+  condition,
   count,
   device,
   fraction,
@@ -259,6 +260,30 @@ function addTrain(program: Commander, start: Start): void {
     .action((config, options) => start(async () => (await import("./train.ts")).train(config, options), options));
 }
 
+function addSample(program: Commander, start: Start): void {
+  common(program.command("sample"))
+    .summary("CT slices out of noise, by a diffusion network")
+    .description(
+      "Draws slices with a network that `sinogram train` made with the task diffusion, into a folder with a contact sheet. They " +
+        "show no patient and are marked SYNTHETIC. Needs the optional package onnxruntime-node.",
+    )
+    .requiredOption("--model <folder>", "what train wrote: model.json and weights.safetensors")
+    .requiredOption("-o, --output <folder>", "new folder")
+    .addOption(new Option("--seed <n>", "same seed, same slices").argParser(wholeNumber).makeOptionMandatory())
+    .option("-n, --number <n>", "how many slices; default 1", count)
+    .option("--steps <n>", "runs of the network per slice; default 20", count)
+    .addOption(new Option("--sampler <name>", "default dpm-solver").choices(["dpm-solver", "ddim", "unipc"]))
+    .option("--size <pixels>", "rows and columns; default those of the training", count)
+    .option("--condition <list>", "class=2,values=0.6/1: what the network learned to draw on demand", condition)
+    .option("--guidance <w>", "classifier-free guidance; default 1, none", anyNumber)
+    .option("--from <file>", "images to start from instead of noise")
+    .option("--strength <share>", "with --from: how much noise they get; default 0.5", fraction)
+    .addOption(new Option("--format <name>", "of the slices").choices(["nifti", "npy", "dicom"]).default("nifti"))
+    .option("--pixel-mm <mm>", "pixel size to write, or row,column spacing; default 1", pixelSize)
+    .option("--window <low,high>", "of the contact sheet, HU", range, [-1000, 1000])
+    .action((options) => start(async () => (await import("./sample.ts")).sample(options), options));
+}
+
 function addDoctor(program: Commander, start: Start): void {
   common(program.command("doctor"))
     .summary("what this machine has, what is missing, what to type")
@@ -299,6 +324,7 @@ function build(streams: Streams, settle: (code: number) => void): Commander {
     addBatch,
     addPrepare,
     addTrain,
+    addSample,
     addDoctor,
     addDemo,
   ])

@@ -39,6 +39,18 @@ export function sigma(text: string): number | "auto" {
 /** "0.9,0.05,0.05" */
 export const numbers = (text: string): number[] => text.split(",").map((part) => anyNumber(part));
 
+/** "class=2,values=0.6/1" */
+export function condition(text: string): { class?: number; values?: number[] } {
+  const result: { class?: number; values?: number[] } = {};
+  for (const part of text.split(",")) {
+    const [name, value = ""] = part.split("=", 2) as [string, string?];
+    if (name === "class") result.class = wholeNumber(value);
+    else if (name === "values") result.values = value.split("/").map((v) => anyNumber(v));
+    else throw new InvalidArgumentError('Expected conditions as in "class=2,values=0.6/1".');
+  }
+  return result;
+}
+
 /** "-160,240" */
 export function range(text: string): [number, number] {
   const [low, high, ...more] = text.split(",").map((part) => anyNumber(part));

@@ -1,10 +1,13 @@
 /** Applying what `sinogram train` made to images of any size: in batches of tiles, several sessions at a time. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileDigest } from "../batch/digest.ts";
 import { type ArrayLike, sizeOf, type Volume, volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import { ioError } from "../core/files.ts";
 import { readSafetensors } from "../data/safetensors.ts";
+import type { Prediction } from "../diffusion/prediction.ts";
+import type { ScheduleKind } from "../diffusion/schedule.ts";
 import { floats } from "../image/input.ts";
 import type { JobOptions } from "../native/job.ts";
 import { type NetworkDescription, networkModel, parseNetwork, type Weights } from "../networks/index.ts";
@@ -15,23 +18,54 @@ export interface Trained {
   readonly network: NetworkDescription;
   readonly weights: Weights;
   readonly scale: { readonly offset: number; readonly factor: number };
+  /** Rows and columns that it was trained on. */
+  readonly size?: readonly number[] | undefined;
+  /** Where it was trained to find noise: how much there was, and what it was asked. */
+  readonly diffusion?:
+    | { readonly kind: ScheduleKind; readonly steps: number; readonly prediction: Prediction }
+    | undefined;
 }
 
-/** Reads a folder that `sinogram train` wrote. Throws ERR_SINO_IO, ERR_SINO_IO_FORMAT. */
+interface Card {
+  network?: unknown;
+  weightsSha256?: string;
+  input?: { shape?: number[] };
+  training?: {
+    task?: string;
+    data?: { offset?: number; factor?: number };
+    diffusion?: { kind?: ScheduleKind; steps?: number; prediction?: Prediction };
+  };
+}
+
+/** Reads a folder that `sinogram train` wrote. Throws ERR_SINO_IO, ERR_SINO_IO_FORMAT, ERR_SINO_MODEL (weights of another card). */
 export async function loadTrained(folder: string): Promise<Trained> {
   const path = join(folder, "model.json");
   const text = await readFile(path, "utf8").catch((cause) => {
     throw ioError("read", path, cause);
   });
-  const { tensors } = await readSafetensors(join(folder, "weights.safetensors"));
-  let card: { network?: unknown; training?: { data?: { offset?: number; factor?: number } } };
+  const file = join(folder, "weights.safetensors");
+  const { tensors } = await readSafetensors(file);
+  let card: Card;
   try {
     card = JSON.parse(text);
   } catch (cause) {
     throw sinoError("ERR_SINO_IO_FORMAT", `${path} is not JSON: ${(cause as Error).message}.`, { cause });
   }
-  const { offset = 0, factor = 1 } = card.training?.data ?? {};
+  const { sha256 } = await fileDigest(file);
+  if (card.weightsSha256 !== undefined && card.weightsSha256 !== sha256)
+    throw sinoError(
+      "ERR_SINO_MODEL",
+      `${file} is not what ${path} describes: its SHA-256 is ${sha256}. Copy both again.`,
+      {
+        details: { expected: card.weightsSha256, sha256 },
+      },
+    );
+  const { task, data, diffusion } = card.training ?? {};
+  const { offset = 0, factor = 1 } = data ?? {};
+  const { kind = "cosine", steps = 1000, prediction = "epsilon" } = diffusion ?? {};
   return {
+    size: card.input?.shape?.slice(2),
+    ...(task === "diffusion" && { diffusion: { kind, steps, prediction } }),
     network: parseNetwork(card.network, path),
     weights: new Map([...tensors].map(([name, { data }]) => [name, data])),
     scale: { offset, factor },
@@ -49,7 +83,7 @@ export interface ApplyOptions extends ModelOptions, JobOptions {
 
 /** What the sides of a network's images must be multiples of. */
 function grainOf(d: NetworkDescription): number {
-  if (d.kind === "unet") return 2 ** (d.channels.length - 1);
+  if (d.kind === "unet") return (d.unshuffle ?? 1) * 2 ** (d.channels.length - 1);
   return d.kind === "n2n-unet" ? 2 ** (d.levels ?? 5) : 1;
 }
 

@@ -1,6 +1,7 @@
 /** What a finished run leaves: one ONNX file in the units of the data, its weights by name, and a card. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { fileDigest } from "../batch/digest.ts";
 import { writeFileAtomic } from "../core/files.ts";
 import { version } from "../core/version.ts";
 import { readSafetensors } from "../data/safetensors.ts";
@@ -15,7 +16,8 @@ export async function exportModel(
   size: readonly number[],
   progress: RunProgress,
 ): Promise<string> {
-  const { tensors } = await readSafetensors(join(folder, "weights.safetensors"));
+  const weights = join(folder, "weights.safetensors");
+  const { tensors } = await readSafetensors(weights);
   const plain = new Map([...tensors].map(([name, { data }]) => [name, data]));
   const { network, data, name = "network", licence = "unspecified" } = config;
   const shape = { batch: 1, size };
@@ -30,6 +32,7 @@ export async function exportModel(
     name,
     licence,
     sha256: createHash("sha256").update(model).digest("hex"),
+    weightsSha256: (await fileDigest(weights)).sha256,
     network,
     input: {
       shape: [1, network.inChannels, ...size],

@@ -22,9 +22,9 @@ export interface DerivedPixels {
   readonly encoding?: { readonly signed: boolean };
 }
 
-const implementationUid = derivedUid("sinogram", {});
+export const implementationUid = derivedUid("sinogram", {});
 /** The UID's name, at most 16 characters. */
-const implementationName = `SINOGRAM_${version}`.slice(0, 16);
+export const implementationName = `SINOGRAM_${version}`.slice(0, 16);
 const longestDescription = 64;
 const seriesNumberShift = 9000;
 

@@ -1,0 +1,83 @@
+/** `sinogram sample`: images out of noise. */
+import { join } from "node:path";
+import { fileDigest } from "../batch/digest.ts";
+import { writeFileAtomic } from "../core/files.ts";
+import { version } from "../core/version.ts";
+import { writeSyntheticSeries } from "../data/dicom/synthetic.ts";
+import { writeNifti } from "../data/nifti.ts";
+import { writeNpy } from "../data/npy.ts";
+import { generate, type Sampler } from "../generate/index.ts";
+import { contactSheet } from "../generate/sheet.ts";
+import { loadTrained } from "../models/index.ts";
+import { type Command, counted, jobOptions, load, requirePlanes, timed } from "./command.ts";
+import { toJson } from "./console.ts";
+import { UsageError } from "./failure.ts";
+import { checkFolderTarget, withFolderOutput } from "./outputs.ts";
+
+export interface SampleCommandOptions {
+  model: string;
+  output: string;
+  seed: number;
+  number?: number;
+  steps?: number;
+  sampler?: Sampler;
+  size?: number;
+  condition?: { class?: number; values?: number[] };
+  guidance?: number;
+  from?: string;
+  strength?: number;
+  format: "nifti" | "npy" | "dicom";
+  pixelMm?: [number, number];
+  window: [number, number];
+}
+
+export function sample(given: SampleCommandOptions): Command {
+  return async (run) => {
+    if (given.strength !== undefined && given.from === undefined)
+      throw new UsageError("Option --strength says how far to go from the images of --from: name them too.");
+    const { model, output, seed, steps, sampler, size, condition, guidance, strength, format, window } = given;
+    const [row, column] = given.pixelMm ?? [1, 1];
+    await checkFolderTarget(output, false);
+    const trained = await loadTrained(model);
+    const start = given.from === undefined ? undefined : requirePlanes(await load(given.from, run), "an image");
+    const [hu, seconds] = await timed(() =>
+      generate(trained, {
+        ...jobOptions(run),
+        threads: run.options.threads,
+        count: given.number,
+        ...(size !== undefined && { size: [size, size] as const }),
+        ...condition,
+        ...{ seed, steps, sampler, guidance, start, strength },
+      }),
+    );
+    const made = { seed, steps, sampler, size, condition, guidance, from: given.from, strength };
+    const configuration = { model: await fileDigest(join(model, "model.json")), ...made };
+    const count = hu.shape[0]!;
+    await withFolderOutput(output, run.signal, async (folder) => {
+      if (format === "npy") await writeNpy(join(folder, "samples.npy"), hu);
+      if (format === "nifti")
+        await writeNifti(join(folder, "samples.nii.gz"), hu, { spacing: [1, row, column], description: "SYNTHETIC" });
+      if (format === "dicom")
+        await writeSyntheticSeries(hu, {
+          out: join(folder, "dicom"),
+          configuration,
+          model: "of a diffusion prior",
+          pixelMm: [row, column],
+        });
+      await writeFileAtomic(join(folder, "sheet.png"), await contactSheet(hu, window, { signal: run.signal }));
+      const record = {
+        software: "sinogram",
+        version,
+        command: "sample",
+        synthetic: true,
+        ...configuration,
+        count,
+        seconds,
+      };
+      await writeFileAtomic(join(folder, "sinogram.json"), `${toJson(record)}\n`);
+    });
+    run.console.log(`${output}: ${counted(count, "slice")} in ${seconds.toFixed(1)} s`);
+    await run.console.result({ output, slices: count, seconds });
+    return 0;
+  };
+}

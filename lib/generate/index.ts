@@ -1,0 +1,2 @@
+/** Generated images. */
+export { type GenerateOptions, generate, type Sampler, samplers } from "./generate.ts";

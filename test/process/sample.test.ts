@@ -1,0 +1,200 @@
+/** `sinogram sample`: slices out of noise, by small networks whose answers are known or random. */
+import assert from "node:assert/strict";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileDigest } from "../../lib/batch/digest.ts";
+import { volume } from "../../lib/core/arrays.ts";
+import { readArray, writeArray } from "../../lib/data/array-files.ts";
+import { readSeries } from "../../lib/data/dicom/index.ts";
+import { readNifti } from "../../lib/data/nifti.ts";
+import { readPng } from "../../lib/data/png.ts";
+import { writeSafetensors } from "../../lib/data/safetensors.ts";
+import { generate } from "../../lib/generate/index.ts";
+import { loadTrained } from "../../lib/models/index.ts";
+import { type NetworkDescription, summarize } from "../../lib/networks/index.ts";
+import { cli } from "../support/cli.ts";
+import { temporaryFolder } from "../support/files.ts";
+import { hasOnnxRuntime, noOnnxRuntime } from "../support/onnxruntime.ts";
+import { randomFloats } from "../support/random.ts";
+import { testSuite } from "../support/suite.ts";
+
+const suite = testSuite("sample");
+const test = suite.skipUnless(hasOnnxRuntime, noOnnxRuntime);
+const base = temporaryFolder();
+const size = 16;
+let made = 0;
+const fresh = () => join(base, String(made++));
+
+const plain: NetworkDescription = {
+  kind: "unet",
+  inChannels: 1,
+  outChannels: 1,
+  channels: [4, 6],
+  blocks: 1,
+  unshuffle: 2,
+  time: true,
+};
+
+/** A folder as `sinogram train` leaves it. */
+async function modelFolder(
+  network: NetworkDescription = plain,
+  { deviation = 0.2, task = "diffusion", diffusion = { kind: "cosine", steps: 100, prediction: "v" } as object } = {},
+): Promise<string> {
+  const folder = fresh();
+  await mkdir(folder);
+  const tensors = new Map(
+    summarize(network, { batch: 1, size: [size, size] }).parameterSpecs.map(({ name, shape }, i) => {
+      const n = shape.reduce((a, b) => a * b, 1);
+      return [name, { data: randomFloats(n, i).map((v) => v * deviation) as Float32Array, shape }];
+    }),
+  );
+  const file = join(folder, "weights.safetensors");
+  await writeSafetensors(file, { tensors, metadata: {} });
+  const card = {
+    network,
+    weightsSha256: (await fileDigest(file)).sha256,
+    input: { shape: [1, 1, size, size] },
+    training: { task, data: { offset: 500, factor: 1 / 1500 }, diffusion },
+  };
+  await writeFile(join(folder, "model.json"), JSON.stringify(card));
+  return folder;
+}
+
+const close = (a: ArrayLike<number>, b: ArrayLike<number>, tolerance: number) => {
+  assert.equal(a.length, b.length);
+  for (let i = 0; i < a.length; i++) assert.ok(Math.abs(a[i]! - b[i]!) <= tolerance, `${i}: ${a[i]} and ${b[i]}`);
+};
+
+test("what the network says the image is, is drawn, in HU, with every sampler", async () => {
+  const diffusion = { kind: "cosine", steps: 100, prediction: "sample" };
+  const trained = await loadTrained(await modelFolder(plain, { deviation: 0, diffusion }));
+  for (const sampler of ["dpm-solver", "ddim", "unipc"] as const) {
+    const hu = await generate(trained, { seed: 1, steps: 5, sampler });
+    assert.deepEqual([...hu.shape], [1, size, size]);
+    // zero on the network's scale; float32 of values up to 1500
+    close(hu.data, new Float32Array(size * size).fill(500), 1e-3);
+  }
+});
+
+test("a slice depends on its seed and number alone", async () => {
+  const trained = await loadTrained(await modelFolder());
+  const five = await generate(trained, { seed: 7, steps: 4, count: 5, batch: 2 });
+  const three = await generate(trained, { seed: 7, steps: 4, count: 3, batch: 3 });
+  // onnxruntime may sum in another order for another batch
+  close(five.data.subarray(0, three.data.length), three.data, 0.05);
+  const other = await generate(trained, { seed: 8, steps: 4 });
+  assert.ok(other.data.some((v, i) => Math.abs(v - five.data[i]!) > 5));
+});
+
+test("starts from images, and goes the further the more noise they get", async () => {
+  const trained = await loadTrained(await modelFolder(plain, { deviation: 0 }));
+  const start = volume(
+    Float32Array.from({ length: 3 * size * size }, (_, i) => 500 + 300 * Math.sin(i / 9)),
+    [3, size, size],
+  );
+  const change = async (strength: number) => {
+    const { data, shape } = await generate(trained, { seed: 3, steps: 2, start, strength, batch: 2 });
+    assert.deepEqual([...shape], [3, size, size]);
+    return Math.sqrt(data.reduce((sum, v, i) => sum + (v - start.data[i]!) ** 2, 0) / data.length);
+  };
+  const [little, much] = [await change(0.02), await change(0.6)];
+  // two of a hundred cosine steps: a noise of 0.04 of the network's scale, 1500 HU
+  assert.ok(little < 100 && much > 2 * little, `${little}, ${much}`);
+});
+
+test("conditions: guidance goes beyond what the class says, away from none", async () => {
+  const trained = await loadTrained(await modelFolder({ ...plain, classes: 3, values: 2 }));
+  const draw = async (guidance: number, chosen?: number) =>
+    (await generate(trained, { seed: 5, steps: 1, class: chosen, values: [0.3, -1], guidance })).data;
+  const [none, one, two] = [await draw(0, 1), await draw(1, 1), await draw(2, 1)];
+  assert.ok(one.some((v, i) => Math.abs(v - none[i]!) > 1));
+  // guidance 0 is no condition; another batch may be summed in another order
+  close(none, (await generate(trained, { seed: 5, steps: 1 })).data, 0.05);
+  // a single step is linear in what the network says, but for the clamp
+  const inside = [...none.keys()].filter((i) => [none, one, two].every((a) => Math.abs(a[i]! - 500) < 1490));
+  assert.ok(inside.length > 20);
+  for (const i of inside) assert.ok(Math.abs(two[i]! - (2 * one[i]! - none[i]!)) < 1);
+  const refused = (options: object, pattern: RegExp) =>
+    assert.rejects(generate(trained, { seed: 1, ...options }), pattern);
+  await refused({ class: 3 }, /never learned class 3: it has classes 0 to 2/);
+  await refused({ values: [1] }, /never learned 1 values: it has 2/);
+  await assert.rejects(generate(await loadTrained(await modelFolder()), { seed: 1, class: 0 }), /no classes/);
+});
+
+test("the command writes NIfTI, DICOM that says SYNTHETIC everywhere, and a contact sheet", async () => {
+  const model = await modelFolder();
+  const [nifti, dicom] = [fresh(), fresh()];
+  const common = ["sample", "--model", model, "--seed", "7", "-n", "3", "--steps", "3", "--quiet"];
+  assert.equal((await cli(...common, "-o", nifti, "--pixel-mm", "0.8")).code, 0);
+  assert.deepEqual((await readdir(nifti)).sort(), ["samples.nii.gz", "sheet.png", "sinogram.json"]);
+  const image = await readNifti(join(nifti, "samples.nii.gz"));
+  assert.equal(image.description, "SYNTHETIC");
+  assert.deepEqual([...image.array.shape, ...image.spacing.map((v) => Math.round(v * 10))], [3, size, size, 10, 8, 8]);
+  assert.deepEqual([...(await readPng(join(nifti, "sheet.png"))).array.shape], [2 * size + 2, 2 * size + 2]);
+  assert.equal((await cli(...common, "-o", dicom, "--format", "dicom")).code, 0);
+  const series = await readSeries(join(dicom, "dicom"));
+  close(series.volume.data, image.array.data as Float32Array, 0.5001);
+  assert.equal(series.description, "SYNTHETIC, not a patient");
+  const bytes = await readFile(join(dicom, "dicom", "0001.dcm"), "latin1");
+  assert.ok(bytes.includes("SYNTHETIC^NOT A PATIENT"));
+  // Synthetic Data (0008,001C)
+  assert.ok(bytes.includes("\x08\x00\x1c\x00CS\x04\x00YES "));
+  const again = fresh();
+  await cli(...common, "-o", again, "--format", "dicom");
+  assert.equal(await readFile(join(again, "dicom", "0001.dcm"), "latin1"), bytes);
+});
+
+test("refuses what cannot be, and leaves nothing behind", async () => {
+  const refused = async (model: string, pattern: RegExp, ...args: string[]) => {
+    const out = fresh();
+    const { code, stderr } = await cli("sample", "--model", model, "--seed", "1", "-o", out, ...args);
+    assert.notEqual(code, 0);
+    assert.match(stderr, pattern);
+    await assert.rejects(readdir(out));
+  };
+  await refused(join(base, "nowhere"), /nowhere/);
+  await refused(await modelFolder(plain, { task: "regression" }), /task "diffusion"/);
+  await refused(await modelFolder(), /100/, "--steps", "101");
+  await refused(await modelFolder(), /Concat|PixelUnshuffle/, "--size", "18");
+  await refused(await modelFolder(plain, { deviation: Number.NaN }), /NaN or infinite/);
+  await refused(await modelFolder(), /--strength/, "--strength", "0.5");
+  await refused(await modelFolder(), /class=2/, "--condition", "age=60");
+  const other = await modelFolder();
+  const file = join(other, "weights.safetensors");
+  const weights = await readFile(file);
+  await writeFile(file, weights.fill(7, weights.length - 4));
+  await refused(other, /is not what .*model\.json describes/);
+  await writeFile(file, weights.subarray(0, weights.length >> 1));
+  await refused(other, /weights\.safetensors/);
+});
+
+test("training reads validation samples from a file of their own, and leaves what sample takes", async () => {
+  const folder = fresh();
+  await mkdir(folder);
+  const images = (n: number) => volume(randomFloats(n * size * size, n), [n, size, size]);
+  await writeArray(join(folder, "train.npy"), images(6));
+  await writeArray(join(folder, "held.npy"), images(2));
+  const config = {
+    task: "diffusion",
+    network: plain,
+    data: { input: "train.npy", validation: "held.npy" },
+    diffusion: { kind: "cosine", steps: 50, prediction: "v", minSnr: 5 },
+    steps: 4,
+    batch: 3,
+    validateEvery: 2,
+    threads: 1,
+  };
+  const path = join(folder, "config.json");
+  await writeFile(path, JSON.stringify(config));
+  const run = join(folder, "run");
+  assert.equal((await cli("train", path, "-o", run, "--quiet")).code, 0);
+  const out = fresh();
+  assert.equal((await cli("sample", "--model", run, "--seed", "1", "-o", out, "--format", "npy", "--quiet")).code, 0);
+  assert.deepEqual([...(await readArray(join(out, "samples.npy"))).array.shape], [1, size, size]);
+  await writeArray(join(folder, "held.npy"), volume(new Float32Array(2 * 64), [2, 8, 8]));
+  const { code, stderr } = await cli("train", path, "-o", join(folder, "other"));
+  assert.equal(code, 3);
+  assert.match(stderr, /held\.npy expected samples of \[1, 16, 16\]/);
+});
+
+suite.run();
