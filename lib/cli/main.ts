@@ -25,6 +25,7 @@ import {
 } from "./options.ts";
 
 const filters = ["ram-lak", "shepp-logan", "cosine", "hamming", "hann"];
+const methods = ["fbp", "sirt", "os-sart", "cgls", "tv"];
 
 type Start = (command: () => Promise<Command>, options: CommonOptions) => Promise<void>;
 
@@ -45,13 +46,19 @@ const cutoffOption = ["--cutoff <fraction>", "highest frequency that passes, of 
 
 function addReconstruct(program: Commander, start: Start): void {
   common(program.command("reconstruct"))
-    .summary("sinogram → image, by filtered back-projection")
+    .summary("sinogram → image, by filtered back-projection or iteratively")
     .description("Reconstructs a sinogram [view, bin], or a batch [slice, view, bin], into attenuation in 1/mm.")
     .argument("<sinogram>", "array file: .npy, .npz:key, .h5:/path, .mat:name, .nii, .raw:1000x900:f32, …")
     .requiredOption(...geometryOption)
     .requiredOption("-o, --output <file>", "array file to write")
     .addOption(filterOption())
     .option(...cutoffOption)
+    .addOption(new Option("--method <name>", "how").choices(methods).default("fbp"))
+    .option("--iterations <n>", "iterative: default sirt 100, os-sart 10, cgls 20, tv 100", count)
+    .option("--subsets <n>", "os-sart: parts of the views; default parts of 16 views", count)
+    .option("--tolerance <fraction>", "iterative: done where the residual is so much of the sinogram", fraction)
+    .option("--weight <1/mm>", "tv: how much variation costs; default 1e-6", positiveNumber)
+    .option("--non-negative", "sirt, os-sart, tv: no attenuation below zero")
     .option("--hu", "write HU instead of 1/mm")
     .addOption(muWater())
     .action((sinogram, options) =>

@@ -1,9 +1,11 @@
-/** `sinogram reconstruct`: filtered back-projection of a sinogram file. */
+/** `sinogram reconstruct`: a sinogram file by filtered back-projection or iteratively. */
 
+import type { TypedArray, Volume } from "../core/arrays.ts";
 import { muWater70keV } from "../physics/constants.ts";
 import { type FilterName, fbp, scanOf } from "../tomography/fbp.ts";
 import type { Geometry } from "../tomography/geometry.ts";
 import { readGeometry } from "../tomography/geometry-file.ts";
+import { type IterativeMethod, iterative } from "../tomography/iterative.ts";
 import {
   type Command,
   checkOutputFormat,
@@ -15,6 +17,7 @@ import {
   sizes,
   timed,
 } from "./command.ts";
+import { UsageError } from "./failure.ts";
 import { checkFileTarget, withFileOutputs } from "./outputs.ts";
 import { recordText, sidecarPath } from "./sidecar.ts";
 
@@ -23,8 +26,30 @@ export interface ReconstructOptions {
   output: string;
   filter: FilterName;
   cutoff: number;
+  method: "fbp" | IterativeMethod;
+  iterations?: number;
+  subsets?: number;
+  tolerance?: number;
+  weight?: number;
+  nonNegative?: boolean;
   hu?: boolean;
   muWater?: number;
+}
+
+/** Enough for a look; the record says how many there were. */
+const usualIterations = { sirt: 100, "os-sart": 10, cgls: 20, tv: 100 };
+
+/** By the chosen method: attenuation, and what the record says of how it was made. */
+async function attenuationOf(sinograms: Volume<TypedArray>, geometry: Geometry, given: ReconstructOptions, run: Run) {
+  const { method, filter, cutoff } = given;
+  if (method === "fbp") {
+    const image = await fbp(sinograms, geometry, { ...jobOptions(run), filter, cutoff });
+    return { image, details: { method, filter, cutoff } };
+  }
+  const { iterations = usualIterations[method], subsets, tolerance, weight, nonNegative } = given;
+  const chosen = { method, iterations, subsets, tolerance, weight, ...(nonNegative ? { low: 0 } : {}) };
+  const { image, residuals } = await iterative(sinograms, geometry, { ...jobOptions(run), ...chosen });
+  return { image, details: { ...chosen, residuals: [...residuals.data].map((r) => (Number.isNaN(r) ? null : r)) } };
 }
 
 /** Says so where views are missing, so that the image cannot be whole. */
@@ -40,9 +65,17 @@ export function warnOfMissingViews(geometry: Geometry, { console }: Run): void {
     );
 }
 
+function checkMethod({ method, iterations, subsets, tolerance, weight, nonNegative }: ReconstructOptions): void {
+  const given = Object.entries({ iterations, subsets, tolerance, weight, "non-negative": nonNegative });
+  const [name] = given.find(([, value]) => value !== undefined) ?? [];
+  if (method === "fbp" && name !== undefined)
+    throw new UsageError(`--${name} is for iterative methods: add --method sirt, os-sart, cgls or tv.`);
+}
+
 export function reconstruct(input: string, given: ReconstructOptions): Command {
   return async (run) => {
-    const { output, filter, cutoff, muWater = muWater70keV } = given;
+    const { output, method, filter, muWater = muWater70keV } = given;
+    checkMethod(given);
     const target = checkOutputFormat(output);
     const inputs = [input, given.geometry];
     await checkFileTarget(target, inputs);
@@ -50,9 +83,9 @@ export function reconstruct(input: string, given: ReconstructOptions): Command {
     const [loaded, reading] = await timed(() => load(input, run));
     const sinograms = requirePlanes(loaded, "a sinogram [view, bin]");
     warnOfMissingViews(geometry, run);
-    const [images, computing] = await timed(async () => {
-      const attenuation = await fbp(sinograms, geometry, { ...jobOptions(run), filter, cutoff });
-      return given.hu ? huOfMu(attenuation, muWater, run) : attenuation;
+    const [{ images, details }, computing] = await timed(async () => {
+      const { image, details } = await attenuationOf(sinograms, geometry, given, run);
+      return { images: given.hu ? await huOfMu(image, muWater, run) : image, details };
     });
     const unit = given.hu ? "HU" : "1/mm";
     const paths = await withFileOutputs(run.signal, async (outputs) => {
@@ -64,7 +97,7 @@ export function reconstruct(input: string, given: ReconstructOptions): Command {
           inputs: { sinogram: input, shape: sinograms.shape, geometry: given.geometry },
           outputs: [output],
           geometry,
-          details: { filter, cutoff, scan: scanOf(geometry), ...(given.hu ? { muWater } : {}), shape: images.shape },
+          details: { ...details, scan: scanOf(geometry), ...(given.hu ? { muWater } : {}), shape: images.shape },
           seconds: { reading, computing, writing },
         },
         run,
@@ -77,8 +110,7 @@ export function reconstruct(input: string, given: ReconstructOptions): Command {
       record: paths[1],
       shape: images.shape,
       unit,
-      filter,
-      cutoff,
+      ...(method === "fbp" ? { filter, cutoff: given.cutoff } : { method }),
       seconds: computing,
     });
     return 0;

@@ -7,8 +7,8 @@ import { floats, newImage, planesOf, requireOneOf, run } from "./input.ts";
 export interface ResampleOptions extends OperationOptions {
   /** Rows and columns of the result. */
   shape: readonly [rows: number, columns: number];
-  /** "linear" by default; "cubic" is Catmull-Rom; "area" averages, for reducing. Only "area" suppresses aliasing. */
-  method?: "nearest" | "linear" | "cubic" | "area" | undefined;
+  /** "linear" by default; "cubic" is Catmull-Rom (bicubic); "area" averages, for reducing; "lanczos" (3 lobes) is sharpest. "area" and "lanczos" suppress aliasing. */
+  method?: "nearest" | "linear" | "cubic" | "area" | "lanczos" | undefined;
 }
 
 /**
@@ -23,7 +23,7 @@ export async function resample(image: ArrayLike, options: ResampleOptions): Prom
       "ERR_SINO_SHAPE",
       `Expected [rows, columns], both at least 1, for shape but received ${show(shape)}.`,
     );
-  requireOneOf(method, "method", ["nearest", "linear", "cubic", "area"]);
+  requireOneOf(method, "method", ["nearest", "linear", "cubic", "area", "lanczos"]);
   const input = await floats(image, "image", options, [2, 3]);
   const result = newImage([...image.shape.slice(0, -2), ...shape]);
   const [outRows, outColumns] = shape;

@@ -155,8 +155,13 @@ export async function decimatedPair(pair: Pair, factor: number, options: Operati
   };
 }
 
-/** Mean SSIM per slice of images whose values span `range`. Throws ERR_SINO_SHAPE below 11 × 11 pixels. */
-export async function ssimOfPair(pair: Pair, range: number, options: OperationOptions): Promise<Float64Array> {
+/** Mean SSIM per slice of images whose values span `range`; c1 by default (0.01·range)². Throws ERR_SINO_SHAPE below 11 × 11 pixels. */
+export async function ssimOfPair(
+  pair: Pair,
+  range: number,
+  options: OperationOptions,
+  c1: number = (0.01 * range) ** 2,
+): Promise<Float64Array> {
   const { slices, rows, columns, images: a, reference: b } = pair;
   if (Math.min(rows, columns) < 11)
     throw sinoError(
@@ -166,7 +171,7 @@ export async function ssimOfPair(pair: Pair, range: number, options: OperationOp
     );
   const values = new Float64Array(slices);
   const device = options.device ?? "auto";
-  const constants = { c1: (0.01 * range) ** 2, c2: (0.03 * range) ** 2 };
+  const constants = { c1, c2: (0.03 * range) ** 2 };
   await runJob("metricsSsim", { device, slices, rows, columns, ...constants, a, b, values }, options);
   return values;
 }

@@ -3,21 +3,29 @@
 
 #include <cmath>
 
+#include "native/ops/axpy.h"
 #include "native/ops/backproject.h"
+#include "native/ops/bias_field.h"
+#include "native/ops/block_matching.h"
 #include "native/ops/components.h"
 #include "native/ops/detector.h"
 #include "native/ops/distance.h"
 #include "native/ops/dose.h"
+#include "native/ops/equalize.h"
 #include "native/ops/fourier.h"
 #include "native/ops/gaussian.h"
+#include "native/ops/image_quality.h"
 #include "native/ops/interpolate.h"
 #include "native/ops/inversion.h"
 #include "native/ops/joseph.h"
+#include "native/ops/kspace.h"
 #include "native/ops/leak.h"
+#include "native/ops/median.h"
 #include "native/ops/metal_path.h"
 #include "native/ops/metrics.h"
 #include "native/ops/morphology.h"
 #include "native/ops/noise.h"
+#include "native/ops/nonlocal.h"
 #include "native/ops/pixels.h"
 #include "native/ops/polychromatic.h"
 #include "native/ops/ramp.h"
@@ -30,6 +38,7 @@
 #include "native/ops/sampling_step.h"
 #include "native/ops/tissue.h"
 #include "native/ops/tissue_split.h"
+#include "native/ops/total_variation.h"
 #include "native/ops/trust.h"
 #include "native/runtime/slabs.h"
 
@@ -103,6 +112,94 @@ inline void arrays(Cut& cut, StatisticsArgs& a) {
     all.maximum = std::fmax(all.maximum, part.maximum);
     all.sum += part.sum;
   });
+}
+
+// Factors and sums of slices are the host's: only pipelines, which are on the device already, have more than one.
+inline void arrays(Cut& cut, AxpyArgs& a) {
+  cut.at_once();
+  cut.in(a.x, a.slices * a.length);
+  cut.in(a.y, a.slices * a.length);
+  cut.in(a.weights, a.length);
+  cut.out(a.output, a.slices * a.length);
+}
+inline void arrays(Cut& cut, ReciprocalArgs& a) {
+  cut.along(a.count);
+  cut.in(a.values, 1);
+  cut.in(a.mask, 1);
+  cut.out(a.output, 1);
+}
+inline void arrays(Cut& cut, TotalVariationArgs& a) {
+  cut.at_once();
+  const int64_t pixels = a.rows * a.columns;
+  cut.in(a.input, a.slices * pixels);
+  cut.in(a.curvature, pixels);
+  cut.out(a.output, a.slices * pixels);
+  cut.working(pixels * 6 * int64_t(sizeof(float)));
+}
+
+inline void arrays(Cut& cut, NonLocalArgs& a) {
+  cut.at_once();  // numbers of slices are the host's
+  cut.in(a.input, a.slices * a.rows * a.columns);
+  cut.out(a.output, a.slices * a.rows * a.columns);
+}
+inline void arrays(Cut& cut, NoiseLevelArgs& a) {
+  cut.along(a.slices);
+  cut.in(a.input, a.rows * a.columns);
+  cut.out(a.sigmas, 1);
+}
+inline void arrays(Cut& cut, MedianArgs& a) {
+  cut.along(a.slices);
+  cut.in(a.input, a.rows * a.columns);
+  cut.out(a.output, a.rows * a.columns);
+}
+
+inline void arrays(Cut& cut, EqualizeArgs& a) {
+  cut.along(a.slices);
+  cut.in(a.low, 1);
+  cut.in(a.high, 1);
+  cut.in(a.input, a.rows * a.columns);
+  cut.out(a.output, a.rows * a.columns);
+}
+inline void arrays(Cut& cut, BlockMatchingArgs& a) {
+  cut.at_once();  // numbers of slices are the host's
+  cut.in(a.input, a.slices * a.rows * a.columns);
+  cut.out(a.output, a.slices * a.rows * a.columns);
+}
+inline void arrays(Cut& cut, BiasFieldArgs& a) {
+  cut.at_once();
+  cut.in(a.input, a.slices * a.rows * a.columns);
+  cut.in(a.mask, a.slices * a.rows * a.columns);
+  cut.out(a.field, a.slices * a.rows * a.columns);
+  cut.out(a.output, a.slices * a.rows * a.columns);
+}
+inline void arrays(Cut& cut, KspaceArgs& a) {
+  cut.along(a.slices);
+  if (a.mask) cut.table(a.mask, a.rows * a.columns);
+  for (const double** motion : {&a.turn, &a.down, &a.right}) cut.in(*motion, a.rows);
+  cut.in(a.input, a.rows * a.columns);
+  cut.out(a.output, a.rows * a.columns);
+}
+inline void arrays(Cut& cut, NoisePowerArgs& a) {
+  cut.at_once();
+  cut.in(a.input, a.slices * a.rows * a.columns);
+  cut.out(a.power, a.size * a.size);
+}
+inline void arrays(Cut& cut, EdgeLineArgs& a) {
+  cut.along(a.slices);
+  cut.in(a.input, a.rows * a.columns);
+  cut.out(a.lines, 4);
+}
+inline void arrays(Cut& cut, EdgeSpreadArgs& a) {
+  cut.along(a.slices);
+  cut.in(a.edges, 5);
+  cut.in(a.input, a.rows * a.columns);
+  cut.out(a.sums, a.bins);
+  cut.out(a.counts, a.bins);
+}
+inline void arrays(Cut& cut, ChannelArgs& a) {
+  cut.along(a.slices);
+  cut.in(a.input, a.rows * a.columns);
+  cut.out(a.responses, a.channels);
 }
 
 inline void arrays(Cut& cut, InterpolateArgs& a) {

@@ -26,6 +26,20 @@ namespace sino {
   X(threshold, ThresholdArgs)                \
   X(non_zero, NonZeroArgs)                   \
   X(select, SelectArgs)                      \
+  X(axpy, AxpyArgs)                          \
+  X(reciprocal, ReciprocalArgs)              \
+  X(total_variation, TotalVariationArgs)     \
+  X(equalize, EqualizeArgs)                  \
+  X(block_matching, BlockMatchingArgs)       \
+  X(bias_field, BiasFieldArgs)               \
+  X(kspace, KspaceArgs)                      \
+  X(noise_power, NoisePowerArgs)             \
+  X(edge_line, EdgeLineArgs)                 \
+  X(edge_spread, EdgeSpreadArgs)             \
+  X(channel_response, ChannelArgs)           \
+  X(nonlocal_means, NonLocalArgs)            \
+  X(noise_level, NoiseLevelArgs)             \
+  X(median, MedianArgs)                      \
   X(statistics, StatisticsArgs)              \
   X(interpolate, InterpolateArgs)            \
   X(distance, DistanceArgs)                  \

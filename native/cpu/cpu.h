@@ -1,21 +1,29 @@
 // The CPU twins of native/ops, as the operation table of native/backend takes them.
 #pragma once
 
+#include "native/ops/axpy.h"
 #include "native/ops/backproject.h"
+#include "native/ops/bias_field.h"
+#include "native/ops/block_matching.h"
 #include "native/ops/components.h"
 #include "native/ops/detector.h"
 #include "native/ops/distance.h"
 #include "native/ops/dose.h"
+#include "native/ops/equalize.h"
 #include "native/ops/fourier.h"
 #include "native/ops/gaussian.h"
+#include "native/ops/image_quality.h"
 #include "native/ops/interpolate.h"
 #include "native/ops/inversion.h"
 #include "native/ops/joseph.h"
+#include "native/ops/kspace.h"
 #include "native/ops/leak.h"
+#include "native/ops/median.h"
 #include "native/ops/metal_path.h"
 #include "native/ops/metrics.h"
 #include "native/ops/morphology.h"
 #include "native/ops/noise.h"
+#include "native/ops/nonlocal.h"
 #include "native/ops/pixels.h"
 #include "native/ops/polychromatic.h"
 #include "native/ops/ramp.h"
@@ -28,6 +36,7 @@
 #include "native/ops/sampling_step.h"
 #include "native/ops/tissue.h"
 #include "native/ops/tissue_split.h"
+#include "native/ops/total_variation.h"
 #include "native/ops/trust.h"
 #include "native/runtime/context.h"
 
@@ -58,6 +67,20 @@ void keep_components(const Context& context, const ComponentsArgs& args);
 void fill_holes(const Context& context, const ComponentsArgs& args);
 void component_sizes(const Context& context, const ComponentSizesArgs& args);
 void gaussian(const Context& context, const GaussianArgs& args);
+void axpy(const Context& context, const AxpyArgs& args);
+void reciprocal(const Context& context, const ReciprocalArgs& args);
+void nonlocal_means(const Context& context, const NonLocalArgs& args);
+void noise_level(const Context& context, const NoiseLevelArgs& args);
+void median(const Context& context, const MedianArgs& args);
+void equalize(const Context& context, const EqualizeArgs& args);
+void block_matching(const Context& context, const BlockMatchingArgs& args);
+void bias_field(const Context& context, const BiasFieldArgs& args);
+void kspace(const Context& context, const KspaceArgs& args);
+void noise_power(const Context& context, const NoisePowerArgs& args);
+void edge_line(const Context& context, const EdgeLineArgs& args);
+void edge_spread(const Context& context, const EdgeSpreadArgs& args);
+void channel_response(const Context& context, const ChannelArgs& args);
+void total_variation(const Context& context, const TotalVariationArgs& args);
 void resample(const Context& context, const ResampleArgs& args);
 void tissue_thresholds(const Context& context, const TissueThresholdsArgs& args);
 void tissue_prior(const Context& context, const TissuePriorArgs& args);

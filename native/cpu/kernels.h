@@ -15,10 +15,13 @@
 #include "native/ops/backproject.h"
 #include "native/ops/inversion.h"
 #include "native/ops/joseph.h"
+#include "native/ops/median.h"
+#include "native/ops/nonlocal.h"
 #include "native/ops/polychromatic.h"
 #include "native/ops/rebin.h"
 #include "native/ops/regression.h"
 #include "native/ops/sampling_step.h"
+#include "native/ops/total_variation.h"
 
 namespace sino {
 
@@ -109,6 +112,11 @@ struct SimdKernels {
   bool (*dual_domain_step)(const DualDomainStepArgs& args, int64_t begin, int64_t end);
   void (*covariance_tile)(const CovarianceTile& tile);
   void (*mix_tile)(const MixTile& tile);
+  void (*variation_primal)(const TotalVariationRow& row, float* x);
+  void (*variation_dual)(const TotalVariationRow& row, const float* x, const float* below, float momentum, float* px,
+                         float* py, float* next_x, float* next_y);
+  void (*nonlocal_band)(const NonLocalBand& band);
+  void (*median_row)(const float* centre, int64_t stride, int radius, int64_t columns, float* output);
 };
 
 const SimdKernels& simd_kernels();

@@ -8,13 +8,19 @@
 #include "native/cpu/kernels/distance.inl"
 #include "native/cpu/kernels/filter.inl"
 #include "native/cpu/kernels/joseph.inl"
+#include "native/cpu/kernels/median.inl"
 #include "native/cpu/kernels/polychromatic.inl"
+
+#include "native/cpu/kernels/nonlocal.inl"
 #include "native/cpu/kernels/rebin.inl"
 #include "native/cpu/kernels/regression.inl"
 #include "native/cpu/kernels/sampling_step.inl"
+#include "native/cpu/kernels/total_variation.inl"
 
 extern const SimdKernels kernels;
-const SimdKernels kernels = {SINO_TARGET_NAME,     SINO_TARGET_WINDOWS, kWidth,          joseph_gather, joseph_scatter,
-                             backproject_tile,     filter_rows,         rebin_views,     rebin_bins,    attenuate,
-                             attenuate_with_slope, distance_counts,     distance_fill,   distance_near, distance_roots,
-                             sampling_step,        dual_domain_step,    covariance_tile, mix_tile};
+const SimdKernels kernels = {
+    SINO_TARGET_NAME,     SINO_TARGET_WINDOWS, kWidth,          joseph_gather, joseph_scatter,
+    backproject_tile,     filter_rows,         rebin_views,     rebin_bins,    attenuate,
+    attenuate_with_slope, distance_counts,     distance_fill,   distance_near, distance_roots,
+    sampling_step,        dual_domain_step,    covariance_tile, mix_tile,      variation_primal,
+    variation_dual,       nonlocal_band,       median_row};

@@ -82,10 +82,12 @@ Jobs::Jobs(Napi::Env env, std::shared_ptr<Runtime> runtime)
   add_diffusion_operations(readers_);
   add_dwi_operations(readers_);
   add_fourier_operations(readers_);
+  add_iterative_operations(readers_);
   add_mar_operations(readers_);
   add_polychromatic_operations(readers_);
   add_physics_operations(readers_);
   add_pixel_operations(readers_);
+  add_restore_operations(readers_);
   add_tomography_operations(readers_);
   shared_->wake = Shared::Wake::New(env, "sinogram", 0, 1, this);
   shared_->wake.Unref(env);  // only pending jobs keep the process alive

@@ -50,10 +50,12 @@ void add_array_operations(std::map<std::string, Reader>& readers);
 void add_diffusion_operations(std::map<std::string, Reader>& readers);
 void add_dwi_operations(std::map<std::string, Reader>& readers);
 void add_fourier_operations(std::map<std::string, Reader>& readers);
+void add_iterative_operations(std::map<std::string, Reader>& readers);
 void add_mar_operations(std::map<std::string, Reader>& readers);
 void add_physics_operations(std::map<std::string, Reader>& readers);
 void add_pixel_operations(std::map<std::string, Reader>& readers);
 void add_polychromatic_operations(std::map<std::string, Reader>& readers);
+void add_restore_operations(std::map<std::string, Reader>& readers);
 void add_tomography_operations(std::map<std::string, Reader>& readers);
 
 // The jobs of one Node environment.

@@ -264,7 +264,8 @@ Resampling resampling_named(const std::string& name) {
   if (name == "linear") return Resampling::linear;
   if (name == "cubic") return Resampling::cubic;
   if (name == "area") return Resampling::area;
-  throw Error(Code::out_of_range, "Expected method nearest, linear, cubic or area but received \"" + name + "\".");
+  if (name == "lanczos") return Resampling::lanczos;
+  throw Error(Code::out_of_range, "Expected method nearest, linear, cubic, area or lanczos but received \"" + name + "\".");
 }
 
 Work resample(Arguments& a, int64_t* total) {

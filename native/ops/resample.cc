@@ -37,6 +37,14 @@ ResampleTaps resample_taps(int64_t from, int64_t to, Resampling method) {
       case Resampling::cubic:
         for (int64_t i = below - 1; i <= below + 2; i++) add_tap(taps, from, i, keys_cubic(s - i));
         break;
+      case Resampling::lanczos: {
+        const double coarser = std::max(1.0, static_cast<double>(from) / static_cast<double>(to)), reach = 3 * coarser;
+        double sum = 0;
+        const auto first = static_cast<int64_t>(std::floor(s - reach)), last = static_cast<int64_t>(s + reach) + 1;
+        for (int64_t i = first; i <= last; i++) sum += lanczos((s - i) / coarser);
+        for (int64_t i = first; i <= last; i++) add_tap(taps, from, i, lanczos((s - i) / coarser) / sum);
+        break;
+      }
       case Resampling::area: {
         const double scale = static_cast<double>(to) / static_cast<double>(from);
         for (int64_t i = k * from / to; i * to < (k + 1) * from; i++) {

@@ -20,6 +20,14 @@ function axisWeights(k: number, from: number, to: number, method: string): numbe
   if (method === "linear" || method === "cubic")
     for (let i = Math.floor(s) - 2; i <= Math.floor(s) + 3; i++)
       add(i, method === "cubic" ? cubic(s - i) : Math.max(0, 1 - Math.abs(s - i)));
+  if (method === "lanczos") {
+    const scale = Math.max(1, from / to);
+    const sinc = (x: number) => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
+    const kernel = (x: number) => (Math.abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0);
+    const places = Array.from({ length: 2 * Math.ceil(3 * scale) + 4 }, (_, n) => Math.floor(s - 3 * scale) - 1 + n);
+    const sum = places.reduce((total, i) => total + kernel((s - i) / scale), 0);
+    for (const i of places) add(i, kernel((s - i) / scale) / sum);
+  }
   if (method === "area")
     for (let i = 0; i < from; i++) {
       const overlap = Math.min(i + 1, ((k + 1) * from) / to) - Math.max(i, (k * from) / to);

@@ -8,7 +8,7 @@ import { randomFloats } from "../support/random.ts";
 import { testSuite } from "../support/suite.ts";
 
 const test = testSuite("resample parity");
-const methods = ["nearest", "linear", "cubic", "area"] as const;
+const methods = ["nearest", "linear", "cubic", "area", "lanczos"] as const;
 
 for (const [rows, columns] of [
   [1, 1],

@@ -93,6 +93,21 @@ test("reconstruct and project are each other's inverse, with records", async () 
   assert.is(record.geometry.angles.length, views);
 });
 
+test("reconstruct iteratively, and what goes with it", async () => {
+  await setUp;
+  const out = at("sirt.npy");
+  const more = ["--method", "os-sart", "--iterations", "4", "--subsets", "5", "--non-negative", "-o", out];
+  const { code, stderr } = await cli(...reconstruction(...more));
+  assert.is(code, 0, stderr);
+  const record = JSON.parse(readFileSync(at("sirt.json"), "utf8"));
+  assert.is(record.method, "os-sart");
+  assert.is(record.residuals.length, 4);
+  assert.ok(record.residuals[3] < 0.1);
+  assert.ok((await readNpy(out)).array.data.every((v) => v >= 0));
+  const usage = await cli(...reconstruction("--iterations", "3", "-o", out));
+  assertFails(usage, 2, /--iterations is for iterative methods/);
+});
+
 test("a record takes no other file's place", async () => {
   await setUp;
   const own = at("own.json");

@@ -1,0 +1,46 @@
+// Rows of native/ops/total_variation.h. Plain loops, which the compiler vectorises: the first and the last column are done apart.
+
+// x of one row: z − λ·c·∇ᵀq, clipped.
+static void variation_primal(const TotalVariationRow& row, float* x) {
+  const float *qx = row.qx, *qy = row.qy, *above = row.qy - row.columns, *z = row.z, *c = row.c;
+  const float weight = row.weight, low = row.low, high = row.high;
+  const int64_t n = row.columns;
+  if (row.first)
+    for (int64_t i = 0; i < n; i++) x[i] = -qx[i] - qy[i];
+  else
+    for (int64_t i = 0; i < n; i++) x[i] = above[i] - qx[i] - qy[i];
+  for (int64_t i = 1; i < n; i++) x[i] += qx[i - 1];
+  if (c)
+    for (int64_t i = 0; i < n; i++) x[i] = z[i] - weight * c[i] * x[i];
+  else
+    for (int64_t i = 0; i < n; i++) x[i] = z[i] - weight * x[i];
+  for (int64_t i = 0; i < n; i++) {
+    const float raised = x[i] < low ? low : x[i];
+    x[i] = raised > high ? high : raised;
+  }
+}
+
+// p and the next q of one row, from x of the row and of the one below (null for the last row); `next` may not be q.
+static void variation_dual(const TotalVariationRow& row, const float* __restrict x, const float* __restrict below,
+                           float momentum, float* __restrict px, float* __restrict py, float* __restrict next_x,
+                           float* __restrict next_y) {
+  const int64_t n = row.columns;
+  const float* __restrict qx = row.qx, * __restrict qy = row.qy, *c = row.c;
+  const float quarter = 0.25f / row.weight;
+  for (int64_t i = 0; i < n; i++) {
+    float step = 0.5f * quarter;
+    if (c) {
+      const float right = i + 1 < n ? c[i + 1] : 0.0f, down = below ? c[n + i] : 0.0f;
+      const float sum = c[i] + (right > down ? right : down);
+      step = sum > 0 ? quarter / sum : 0.0f;
+    }
+    const float gx = i + 1 < n ? x[i + 1] - x[i] : 0.0f, gy = below ? below[i] - x[i] : 0.0f;
+    const float tx = qx[i] + step * gx, ty = qy[i] + step * gy;
+    const float square = tx * tx + ty * ty, size = square > 1 ? __builtin_sqrtf(square) : 1.0f, scale = 1 / size;
+    const float newx = tx * scale, newy = ty * scale;
+    next_x[i] = newx + momentum * (newx - px[i]);
+    next_y[i] = newy + momentum * (newy - py[i]);
+    px[i] = newx;
+    py[i] = newy;
+  }
+}
