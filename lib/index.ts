@@ -27,8 +27,23 @@ export { type DataExchange, readDataExchange } from "./data/hdf5.ts";
 export * from "./diffusion/index.ts";
 export * from "./dwi/index.ts";
 export { type GenerateOptions, generate, type Sampler, samplers } from "./generate/index.ts";
+export { type BiasField, type BiasFieldOptions, correctBiasField } from "./image/bias-field.ts";
 export { type Components, connectedComponents, fillHoles, removeSmallComponents } from "./image/components.ts";
+export {
+  type BilateralOptions,
+  type BlockMatchingOptions,
+  bilateral,
+  blockMatching,
+  type MedianOptions,
+  median,
+  type NonLocalMeansOptions,
+  noiseLevel,
+  nonLocalMeans,
+  type TotalVariationOptions,
+  totalVariation,
+} from "./image/denoise.ts";
 export { type Distances, distanceTransform } from "./image/distance.ts";
+export { type ClaheOptions, clahe, type EqualizeOptions, equalizeHistogram } from "./image/equalize.ts";
 export { gaussian } from "./image/gaussian.ts";
 export { toAttenuation, toHounsfield } from "./image/hounsfield.ts";
 export { interpolateMasked } from "./image/interpolate.ts";
@@ -37,7 +52,24 @@ export { clip, combine, countNonFinite, select, statistics, threshold } from "./
 export { resample } from "./image/resample.ts";
 export { tissuePrior, tissueThresholds } from "./image/tissue.ts";
 export * from "./mar/index.ts";
-export { type Evaluation, evaluate, type Metrics, psnr, type Rings, ringErrors, rmse, ssim } from "./metrics/index.ts";
+export {
+  dice,
+  type EdgeProfile,
+  type Evaluation,
+  edgeProfile,
+  evaluate,
+  hausdorff,
+  hotellingObserver,
+  type Metrics,
+  msSsim,
+  type NoisePower,
+  noisePowerSpectrum,
+  psnr,
+  type Rings,
+  ringErrors,
+  rmse,
+  ssim,
+} from "./metrics/index.ts";
 export {
   type ApplyOptions,
   applyTrained,
@@ -84,6 +116,16 @@ export {
 } from "./physics/index.ts";
 export { type PrepareOptions, type PrepareReport, prepareSlices } from "./prepare/index.ts";
 export {
+  addBiasField,
+  coarserPixels,
+  fewerViews,
+  ricianNoise,
+  simulateMotion,
+  thickerSlices,
+  truncateKspace,
+  undersample,
+} from "./restore/degrade.ts";
+export {
   backproject,
   type FilterName,
   type FilterOptions,
@@ -113,6 +155,14 @@ export {
   readGeometry,
   writeGeometry,
 } from "./tomography/geometry-file.ts";
+export {
+  type IterativeMethod,
+  type IterativeOptions,
+  type IterativeProgress,
+  type IterativeResult,
+  iterative,
+  iterativeMethods,
+} from "./tomography/iterative.ts";
 export { createPlan, type Plan, type PlannedOperation, type PlanOptions } from "./tomography/plan.ts";
 export { type ProjectOptions, project, projectTranspose } from "./tomography/project.ts";
 export { rebin, rebinnedGeometry } from "./tomography/rebin.ts";

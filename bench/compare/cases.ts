@@ -19,7 +19,7 @@ export interface Case {
   id: string;
   /** Headline of the table it belongs to. */
   table: string;
-  operation: "project" | "transpose" | "backproject" | "fbp" | "distance" | "read-series";
+  operation: "project" | "transpose" | "backproject" | "fbp" | "sirt" | "cgls" | "sart" | "distance" | "read-series";
   data: CaseData;
   slices: number;
   input: (inputs: Inputs) => Promise<string | undefined>;
@@ -198,6 +198,42 @@ function dicomCases(): Case[] {
   ];
 }
 
+/** The same iterations of the same method, from zero. */
+function iterativeCases(): Case[] {
+  return [256, 512].flatMap((size) => {
+    const scan = parallelScan(size);
+    const views = scan.angles.length;
+    const one = (operation: "sirt" | "cgls", iterations: number): Case => {
+      const table = `iterative, parallel beam, ${size}², ${views} views × ${scan.bins} bins`;
+      const item = onScan(`iterative-${size}`, table, "fbp", scan, 1);
+      return {
+        ...item,
+        id: `iterative-${size}/${operation}/${iterations}`,
+        operation,
+        data: { ...item.data, iterations },
+        work: 2 * iterations * updatesOf(scan),
+        peers: [astra("linear", operation, sameOperator), { ...fourier(operation), bound: otherBackprojector }],
+      };
+    };
+    const narrow: Scan = { ...parallelScan(size, views, size), axis: "pixel" };
+    const table = `iterative, parallel beam, ${size}², ${views} views × ${size} bins`;
+    const sart = onScan(`iterative-${size}`, table, "fbp", narrow, 1);
+    return [
+      one("sirt", 10),
+      one("cgls", 10),
+      {
+        ...sart,
+        id: `iterative-${size}/sart/1`,
+        operation: "sart",
+        data: { ...sart.data, iterations: 1, relaxation: 0.15 },
+        work: 2 * updatesOf(scan),
+        // its views come in another order and its rays are weighted by a Hamming window: another path to the same image
+        peers: [{ name: "scikit-image", module: "scikit_image", operation: "sart", bound: 0.1, region: "disc" }],
+      } as Case,
+    ];
+  });
+}
+
 /** Cost as size, views and slices grow: projection and FBP, with the peers that can follow. */
 function growthCases(): Case[] {
   const cases: Case[] = [];
@@ -222,6 +258,7 @@ function growthCases(): Case[] {
 export const cases: readonly Case[] = [
   ...parallelCases(),
   ...fanCases(),
+  ...iterativeCases(),
   ...distanceCases(),
   ...dicomCases(),
   ...growthCases(),

@@ -6,6 +6,7 @@ import { readNpy, writeNpy } from "../../lib/data/npy.ts";
 import { distanceTransform } from "../../lib/image/distance.ts";
 import { addon } from "../../lib/native/addon.ts";
 import { backproject, fbp } from "../../lib/tomography/fbp.ts";
+import { type IterativeMethod, iterative } from "../../lib/tomography/iterative.ts";
 import { project, projectTranspose } from "../../lib/tomography/project.ts";
 import type { Route } from "../../lib/tomography/route.ts";
 import type { CaseData, Request, Timing } from "./protocol.ts";
@@ -24,7 +25,27 @@ function onScan(operation: typeof fbp): Prepare {
   };
 }
 
+const iteratively =
+  (method: IterativeMethod): Prepare =>
+  async (data, input, route) => {
+    const geometry = geometryOf(data as Scan);
+    const { iterations = 1, relaxation } = data;
+    const subsets = method === "os-sart" ? geometry.angles.length : undefined; // one view at a time: SART
+    const options = {
+      method,
+      iterations,
+      relaxation,
+      subsets,
+      ...(route === "direct" ? {} : { route: route as Route }),
+    };
+    const { image: out } = await iterative(input, geometry, options);
+    return async () => (await iterative(input, geometry, { ...options, out })).image;
+  };
+
 const operations: Record<string, Prepare> = {
+  sirt: iteratively("sirt"),
+  cgls: iteratively("cgls"),
+  sart: iteratively("os-sart"),
   project: onScan(project),
   transpose: onScan(projectTranspose),
   backproject: onScan(backproject),

@@ -5,6 +5,9 @@ import type { Scan } from "./scans.ts";
 export interface CaseData extends Partial<Scan> {
   /** Shape of one slice, or of the volume where the operation takes one. */
   slice?: readonly number[];
+  /** Of iterative methods. */
+  iterations?: number;
+  relaxation?: number;
   /** Where a series lies. */
   folder?: string;
 }

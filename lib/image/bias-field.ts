@@ -51,14 +51,22 @@ export async function correctBiasField(image: ArrayLike, options: BiasFieldOptio
   const mesh = perAxis(options.mesh ?? 1, "mesh", image.shape.length);
   const [result, field] = [newImage(image.shape), newImage(image.shape)];
   const numbers = { shrink, mesh, levels, iterations, tolerance, fwhm, bins: 200 };
-  const parameters = { ...planes, ...numbers, input, output: result.data, field: field.data, ...(mask ? { mask } : {}) };
+  const parameters = {
+    ...planes,
+    ...numbers,
+    input,
+    output: result.data,
+    field: field.data,
+    ...(mask ? { mask } : {}),
+  };
   await run("biasField", parameters, options);
   return { image: result, field };
 }
 
 /** [slice, row, column] from one number, or from one per axis. */
 function perAxis(value: PerAxis, name: string, rank: number): Float64Array {
-  const all = typeof value === "number" ? [value, value, value] : value.length === 2 && rank === 2 ? [1, ...value] : value;
+  const all =
+    typeof value === "number" ? [value, value, value] : value.length === 2 && rank === 2 ? [1, ...value] : value;
   if (all.length !== 3 || !all.every((n) => Number.isInteger(n) && n >= 1 && n <= 64))
     throw sinoError(
       "ERR_SINO_OUT_OF_RANGE",

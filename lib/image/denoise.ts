@@ -32,7 +32,7 @@ export interface BilateralOptions extends NoiseOptions {
 export interface TotalVariationOptions extends NoiseOptions {
   /** What variation costs, in sigmas; default 1. */
   strength?: number | undefined;
-  /** Steps of the solver; default 60: the energy is within 0.1 % of its minimum. */
+  /** Steps of the solver; default 100: the energy is within about 0.2 % of its minimum. */
   iterations?: number | undefined;
   /** Bounds on the result; none by default. */
   low?: number | undefined;
@@ -148,7 +148,7 @@ export async function bilateral(image: ArrayLike, options: BilateralOptions = {}
  * Throws ERR_SINO_SHAPE, ERR_SINO_ARG_TYPE, ERR_SINO_OUT_OF_RANGE.
  */
 export async function totalVariation(image: ArrayLike, options: TotalVariationOptions = {}): Promise<Volume> {
-  const { strength = 1, iterations = 60, low = -Infinity, high = Infinity } = options;
+  const { strength = 1, iterations = 100, low = -Infinity, high = Infinity } = options;
   requireNumber(strength, "strength", "a number from 0 up", (n) => n >= 0 && n < Infinity);
   requireNumber(iterations, "iterations", "a whole number from 1 to 1000000", (n) => n >= 1 && wholeUpTo(1e6)(n));
   for (const [name, bound] of Object.entries({ low, high }))

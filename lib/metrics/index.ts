@@ -2,4 +2,17 @@
 export type { CompareOptions } from "./compare.ts";
 export * from "./evaluate.ts";
 export { psnr, type RangeOptions, rmse, type SsimOptions, ssim } from "./metrics.ts";
+export { msSsim } from "./ms-ssim.ts";
+export { dice, type HausdorffOptions, hausdorff, type OverlapOptions } from "./overlap.ts";
+export {
+  type EdgeOptions,
+  type EdgeProfile,
+  edgeProfile,
+  hotellingObserver,
+  type NoisePower,
+  type NoisePowerOptions,
+  noisePowerSpectrum,
+  type Observer,
+  type ObserverOptions,
+} from "./quality.ts";
 export { type RingOptions, type Rings, ringErrors } from "./rings.ts";

@@ -167,6 +167,7 @@ struct Pass {
   // Shrinks the stack; gives the weight of its blocks.
   float shrink(Block* stack, Block* clean, int count) const {
     haar(stack, count);
+    const float mean = stack[0].rows[0][0];  // of all blocks: kept, so that an offset changes nothing
     if (!second) {
       int left = 0;
       for (int k = 0; k < count; k++)
@@ -176,6 +177,7 @@ struct Pass {
             left += stays;
             row[x] = stays ? row[x] : 0;
           }
+      stack[0].rows[0][0] = mean;
       haar_back(stack, count);
       return 1.0f / static_cast<float>(std::max(left, 1));
     }
@@ -187,6 +189,7 @@ struct Pass {
         stack[k].rows[y] *= factor;
         squares += sum_of(factor * factor);
       }
+    stack[0].rows[0][0] = mean;
     haar_back(stack, count);
     return 1.0f / std::max(squares, 1e-6f);
   }

@@ -265,7 +265,8 @@ Resampling resampling_named(const std::string& name) {
   if (name == "cubic") return Resampling::cubic;
   if (name == "area") return Resampling::area;
   if (name == "lanczos") return Resampling::lanczos;
-  throw Error(Code::out_of_range, "Expected method nearest, linear, cubic, area or lanczos but received \"" + name + "\".");
+  throw Error(Code::out_of_range,
+              "Expected method nearest, linear, cubic, area or lanczos but received \"" + name + "\".");
 }
 
 Work resample(Arguments& a, int64_t* total) {

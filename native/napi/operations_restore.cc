@@ -3,6 +3,7 @@
 
 #include "native/napi/job.h"
 #include "native/napi/options.h"
+#include "native/recon/degradations.h"
 
 namespace sino {
 
@@ -196,6 +197,42 @@ Work channel_response(Arguments& a, int64_t*) {
   return one(&Backend::channel_response, args);
 }
 
+// The processor's alone.
+template <typename Args>
+Work on_processor(void (*run)(const Context&, const Args&), const Args& args) {
+  return {[=](const Context& context, const Backend&) -> Numbers {
+    run(context, args);
+    return {};
+  }};
+}
+
+Work rician_noise(Arguments& a, int64_t* total) {
+  RicianNoiseArgs args{{static_cast<uint64_t>(a.integer("seed", 0, (int64_t(1) << 53) - 1)),
+                        static_cast<uint32_t>(a.integer("stream", 0, 0xFFFFFFFFll))},
+                       a.integer("first", 0, int64_t(1) << 52),
+                       a.integer("count", 0, int64_t(1) << 40),
+                       size_of(a, "sigma"),
+                       nullptr,
+                       nullptr};
+  args.input = a.input<float>("input", args.count);
+  args.output = a.output<float>("output", args.count);
+  *total = args.count;
+  return on_processor(sino::rician_noise, args);
+}
+
+Work brightness(Arguments& a, int64_t* total) {
+  const Planes p = planes_of(a);
+  const BrightnessArgs args{p.slices,
+                            p.rows,
+                            p.columns,
+                            static_cast<int>(a.integer("order", 0, 8)),
+                            a.numbers("coefficients"),
+                            a.input<float>("input", p.count),
+                            a.output<float>("output", p.count)};
+  *total = p.slices * p.rows;
+  return on_processor(sino::brightness, args);
+}
+
 }  // namespace
 
 void add_restore_operations(std::map<std::string, Reader>& readers) {
@@ -206,6 +243,8 @@ void add_restore_operations(std::map<std::string, Reader>& readers) {
   readers["blockMatching"] = block_matching;
   readers["biasField"] = bias_field;
   readers["kspace"] = kspace;
+  readers["ricianNoise"] = rician_noise;
+  readers["brightness"] = brightness;
   readers["noisePower"] = noise_power;
   readers["edgeLine"] = edge_line;
   readers["edgeSpread"] = edge_spread;

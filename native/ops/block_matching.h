@@ -1,7 +1,7 @@
 // block_matching: BM3D, noise removed from groups of blocks that look alike, slice by slice.
 //
 // Quantity. For every reference block (8 × 8 pixels, every 3rd row and column) the most similar blocks around it, by the mean square
-//   distance of their transforms' large coefficients, are stacked (up to 16, a power of two). A 3-D transform (DCT of each block,
+//   of their differences, are stacked (up to 16, a power of two). A 3-D transform (DCT of each block,
 //   Haar through the stack) makes what they share few and large coefficients.
 //     First pass: coefficients below 2.7·σ are set to zero; blocks are put back where they came from, weighted by 1/(how many are left).
 //     Second pass: blocks are matched and the coefficients c of the noisy stack scaled by e²/(e² + σ²), e those of the first

@@ -9,7 +9,7 @@
 //   is above the limit is spread repeatedly and values are whole numbers).
 // Order. [slice, row, column] float32. Histograms first, one pass over a tile, then one pass over the rows: four look-ups per pixel.
 // Edges. Values outside [low, high] count and map as its ends. NaN counts nowhere and stays. A tile without values maps linearly.
-// Precision. Tables float32: 1e-6 of the range. Twins agree to that.
+// Precision. Tables float32: 1e-6 of the range. There is no CUDA twin.
 #pragma once
 
 #include <cstdint>

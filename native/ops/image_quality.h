@@ -11,7 +11,7 @@
 //                     B. D. Gallas, H. H. Barrett, J. Opt. Soc. Am. A 20, 2003.
 // Order. [slice, row, column] float32; results double. Frequencies 0 … n − 1 as an FFT has them.
 // Edges. Regions lie within the image. NaN spreads.
-// Precision. Double; sums per slice, slices in order. Twins agree to 1e-12.
+// Precision. Double; sums per slice, slices in order. There is no CUDA twin.
 #pragma once
 
 #include <cstdint>

@@ -10,7 +10,6 @@ namespace sino {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr double kPi = 3.14159265358979323846;
 constexpr int64_t kFloat = sizeof(float);
 
 // Numbers 0 … count − 1 by their binary digits read backwards.
@@ -110,8 +109,9 @@ struct Solver {
   }
   void start(const IterativeArgs& args, float* x) const {
     const int64_t bytes = args.slices * pixels * kFloat;
-    if (!args.start) return context.fill_zero(x, bytes);
-    if (mask)
+    if (!args.start)
+      context.fill_zero(x, bytes);
+    else if (mask)
       axpy(args.slices, pixels, {0}, nullptr, {1}, mask, args.start, x);
     else
       context.copy_rows(x, bytes, args.start, bytes, bytes, 1);
@@ -314,14 +314,13 @@ std::vector<ViewSubset> view_subsets(const Geometry& geometry, int64_t count) {
     subsets.push_back(std::move(all));
     return subsets;
   }
-  const std::vector<size_t> order = sorted_views(geometry, 2 * kPi).order;
   for (int64_t t : far_apart(count)) {
     ViewSubset subset;
     subset.geometry = geometry;
     subset.geometry.poses.clear();
-    for (size_t k = t; k < order.size(); k += count) {
-      subset.views.push_back(static_cast<int64_t>(order[k]));
-      subset.geometry.poses.push_back(geometry.poses[order[k]]);
+    for (int64_t view = t; view < geometry.views(); view += count) {
+      subset.views.push_back(view);
+      subset.geometry.poses.push_back(geometry.poses[view]);
     }
     subsets.push_back(std::move(subset));
   }

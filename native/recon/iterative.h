@@ -1,8 +1,8 @@
 // Iterative reconstruction, written once for any backend: projection A, its exact transpose, and sums in between (axpy).
 //
 //   sart   for every subset t of the views in turn: x ← clamp(x + relaxation·C_t·A_tᵀ·R_t·(b_t − A_t·x)), R_t = 1/row sums and C_t = 1/column
-//          sums of A_t. One subset is SIRT, as many as views SART, what lies between OS-SART; subset t has every n-th view by
-//          angle, and the order of subsets is that of their reversed digits, so that neighbours are far apart.
+//          sums of A_t. One subset is SIRT, as many as views SART, what lies between OS-SART; subset t has every n-th view of
+//          the list, and the order of subsets is that of their reversed digits, so that neighbours are far apart.
 //          A. H. Andersen, A. C. Kak, Ultrasonic Imaging 6, 1984; G. Wang, M. Jiang, J. X-Ray Sci. Tech. 12, 2004.
 //   cgls   conjugate gradients on the normal equations: after k iterations the x of the k-th Krylov space with the least ‖b − A·x‖.
 //   tv     argmin ½‖b − A·x‖²/D̄ + λ·TV(x), low ≤ x ≤ high, by FISTA with the separable quadratic surrogate D = Aᵀ(A·1) as its metric

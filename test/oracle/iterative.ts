@@ -13,17 +13,11 @@ const pixelsOf = (g: Geometry) => g.image.shape[0] * g.image.shape[1];
 export function subsetsOf(geometry: Geometry, count: number): number[][] {
   const views = [...geometry.angles.keys()];
   if (count === 1) return [views];
-  // by angle, beginning after the widest gap
-  const turn = (v: number) => ((geometry.angles[v]! % 360) + 360) % 360;
-  const sorted = views.toSorted((a, b) => turn(a) - turn(b));
-  const gap = (k: number) => (turn(sorted[k]!) - turn(sorted.at(k - 1)!) + 360) % 360;
-  const first = sorted.reduce((best, _, k) => (gap(k) > gap(best) + 1e-9 ? k : best), 0);
-  const ring = [...sorted.slice(first), ...sorted.slice(0, first)];
   const bits = Math.ceil(Math.log2(count));
   const reversed = (k: number) =>
     [...k.toString(2).padStart(bits, "0")].reduceRight((n, bit) => 2 * n + Number(bit), 0);
   const order = Array.from({ length: 2 ** bits }, (_, k) => reversed(k)).filter((t) => t < count);
-  return order.map((t) => ring.filter((_, k) => k % count === t));
+  return order.map((t) => views.filter((v) => v % count === t));
 }
 
 export function sartOracle(

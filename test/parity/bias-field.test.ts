@@ -29,7 +29,11 @@ async function error(shape: readonly [number, number, number], options: BiasFiel
   const clean = tissues(shape);
   const at = (i: number, n: number) => (n > 1 ? (2 * i) / (n - 1) - 1 : 0);
   const truth = clean.map((_, i) =>
-    brightness(at(Math.floor(i / (rows * columns)), slices), at(Math.floor(i / columns) % rows, rows), at(i % columns, columns)),
+    brightness(
+      at(Math.floor(i / (rows * columns)), slices),
+      at(Math.floor(i / columns) % rows, rows),
+      at(i % columns, columns),
+    ),
   );
   const biased = clean.map((v, i) => v * truth[i]!);
   const { field, image } = await correctBiasField(volume(biased, slices > 1 ? shape : [rows, columns]), options);
@@ -50,7 +54,10 @@ test("a plane", async () => {
 
 test("a volume, with a mask", async () => {
   const shape = [20, 48, 52] as const;
-  const mask = volume(Uint8Array.from(tissues(shape), (v) => (v > 0 ? 1 : 0)), shape);
+  const mask = volume(
+    Uint8Array.from(tissues(shape), (v) => (v > 0 ? 1 : 0)),
+    shape,
+  );
   const { before, after } = await error(shape, { mask, shrink: [2, 2, 2], levels: 3 });
   assert.ok(after < 0.06, `${after} of ${before} is left`);
 });
@@ -58,7 +65,9 @@ test("a volume, with a mask", async () => {
 test("no field is found where there is none", async () => {
   const shape = [1, 80, 80] as const;
   const { field } = await correctBiasField(volume(tissues(shape), [80, 80]), { shrink: 2 });
-  assert.ok(field.data.every((f, i) => Math.hypot(Math.floor(i / 80) - 39.5, (i % 80) - 39.5) > 36 || Math.abs(f - 1) < 0.08));
+  assert.ok(
+    field.data.every((f, i) => Math.hypot(Math.floor(i / 80) - 39.5, (i % 80) - 39.5) > 36 || Math.abs(f - 1) < 0.08),
+  );
 });
 
 test("a constant image stays, and what is refused", async () => {

@@ -25,19 +25,25 @@ for (const [slices, rows, columns] of [
       const image = randomFloats(slices * rows * columns, 5).map((v) => v * v * v * 1000);
       const window = [-300, 500] as const;
       const of = volume(image, [slices, rows, columns]);
-      const result = limit > 0 ? await clahe(of, { tiles, limit, bins, window }) : await equalizeHistogram(of, { bins, window });
+      const result =
+        limit > 0 ? await clahe(of, { tiles, limit, bins, window }) : await equalizeHistogram(of, { bins, window });
       const used = [Math.min(tiles[0], rows), Math.min(tiles[1], columns)] as const;
       for (let s = 0; s < slices; s++) {
         const [begin, end] = [s * rows * columns, (s + 1) * rows * columns];
-        const expected = equalizeOracle(image.subarray(begin, end), rows, columns, { tiles: used, limit, bins, window });
+        const expected = equalizeOracle(image.subarray(begin, end), rows, columns, {
+          tiles: used,
+          limit,
+          bins,
+          window,
+        });
         // tables in float32, of a range of 800
         assertClose(result.data.subarray(begin, end), expected, { atol: 2e-3 });
       }
     });
 
 test("equalised values are spread evenly over the span of the slice", async () => {
-  const image = randomFloats(64 * 64, 2).map((v) => v ** 5);
-  const { data } = await equalizeHistogram(volume(image, [64, 64]), { bins: 4096 });
+  const image = randomFloats(64 * 64, 2).map((v) => v * Math.abs(v));
+  const { data } = await equalizeHistogram(volume(image, [64, 64]), { bins: 1024 });
   const [low, high] = [Math.min(...image), Math.max(...image)];
   for (const quarter of [0.25, 0.5, 0.75]) {
     const below = data.filter((v) => v < low + quarter * (high - low)).length / data.length;

@@ -16,7 +16,12 @@ function normals(count: number, seed: number): Float32Array<ArrayBuffer> {
 }
 
 /** |DFT|² of the regions less their mean, averaged over size². */
-function powerOracle(image: Float32Array, columns: number, regions: readonly (readonly [number, number])[], size: number) {
+function powerOracle(
+  image: Float32Array,
+  columns: number,
+  regions: readonly (readonly [number, number])[],
+  size: number,
+) {
   const power = new Float64Array(size * size);
   for (const [row, column] of regions) {
     const value = (y: number, x: number) => image[(row + y) * columns + column + x]!;
@@ -78,7 +83,8 @@ const erf = (x: number) => {
 };
 
 /** A Gaussian-blurred step of 100 at a signed distance. */
-const step = (distance: number, blur: number) => 50 * (1 + erf(Math.max(-4, Math.min(4, distance / (blur * Math.SQRT2)))));
+const step = (distance: number, blur: number) =>
+  50 * (1 + erf(Math.max(-4, Math.min(4, distance / (blur * Math.SQRT2)))));
 
 for (const isTurned of [false, true])
   test(`the MTF of a slanted ${isTurned ? "horizontal" : "vertical"} edge is that of its blur`, async () => {
@@ -133,7 +139,10 @@ test("what is refused", async () => {
   await assertRejects(() => noisePowerSpectrum(image, { size: 8, regions: [[13, 0]] }), "ERR_SINO_OUT_OF_RANGE");
   await assertRejects(() => noisePowerSpectrum(image, { trend: "cubic" as "plane" }), "ERR_SINO_OUT_OF_RANGE");
   await assertRejects(() => edgeProfile(image, { reach: 0 }), "ERR_SINO_OUT_OF_RANGE");
-  await assertRejects(() => edgeProfile(image, { edge: { row: 900, column: 900, radius: 3 } }), "ERR_SINO_OUT_OF_RANGE");
+  await assertRejects(
+    () => edgeProfile(image, { edge: { row: 900, column: 900, radius: 3 } }),
+    "ERR_SINO_OUT_OF_RANGE",
+  );
   const few = volume(new Float32Array(5 * 16), [5, 4, 4]);
   await assertRejects(() => hotellingObserver(few, few, { width: 3 }), "ERR_SINO_OUT_OF_RANGE");
 });

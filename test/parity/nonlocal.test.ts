@@ -88,10 +88,11 @@ test.skipUnless(pythonHas("skimage"), "scikit-image is not installed")("as sciki
 import json, sys, numpy as np
 from skimage.restoration import denoise_nl_means
 image = np.array(json.loads(sys.argv[1]), np.float64).reshape(40, 30)
-found = denoise_nl_means(image, patch_size=5, patch_distance=4, h=0.08, sigma=0.06, fast_mode=True)
+found = denoise_nl_means(image, patch_size=5, patch_distance=4, h=0.8, sigma=0.06, fast_mode=True)
 print(json.dumps(found.ravel().tolist()))`;
+  // h so large that no weight falls below the e^−5 at which they stop counting
   const theirs = pythonJson(script, JSON.stringify([...image])) as number[];
-  const options = { patch: 2, search: 4, sigma: 0.06, strength: 0.08 / 0.06 };
+  const options = { patch: 2, search: 4, sigma: 0.06, strength: 0.8 / 0.06 };
   const { data } = await nonLocalMeans(volume(image, [40, 30]), options);
   // beyond the border they look at fewer pixels: inside both are the same sum
   const inside = (values: ArrayLike<number>) =>

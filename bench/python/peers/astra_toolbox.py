@@ -21,7 +21,7 @@ def geometries(case):
 
 
 def runner(algorithm, kind, from_image):
-    """`algorithm` from images to sinograms (from_image) or back, with the projector `kind`."""
+    """`algorithm` from images to sinograms (from_image) or back, with the projector `kind`; as often as the case says, from zero."""
 
     def prepare(case, data, threads):
         volume, scan = geometries(case)
@@ -39,7 +39,14 @@ def runner(algorithm, kind, from_image):
             images.append(image)
             sinograms.append(sinogram)
             algorithms.append(astra.algorithm.create(options))
-        run = over_slices(lambda s: astra.algorithm.run(algorithms[s]), len(data), threads)
+        iterations = case.get("iterations", 1)
+
+        def one(s):
+            if iterations > 1:
+                astra.data2d.store(images[s], 0)
+            astra.algorithm.run(algorithms[s], iterations)
+
+        run = over_slices(one, len(data), threads)
         results = sinograms if from_image else images
 
         def call():
@@ -58,3 +65,5 @@ for kind in ("linear", "line", "strip"):
     operations[f"project:{kind}"] = runner("FP", kind, True)
     operations[f"transpose:{kind}"] = runner("BP", kind, False)
     operations[f"fbp:{kind}"] = runner("FBP", kind, False)
+    operations[f"sirt:{kind}"] = runner("SIRT", kind, False)
+    operations[f"cgls:{kind}"] = runner("CGLS", kind, False)

@@ -3,7 +3,7 @@
 import warnings
 
 import numpy as np
-from skimage.transform import iradon, radon
+from skimage.transform import iradon, iradon_sart, radon
 
 from .slices import over_slices
 
@@ -33,6 +33,19 @@ def reconstruct(filter_name):
     return prepare
 
 
+def sart(case, data, threads):
+    theta = np.asarray(case["angles"])
+    columns = [np.ascontiguousarray(sinogram.T, dtype=np.float32) for sinogram in data]
+
+    def one(s):
+        image = None
+        for _ in range(case["iterations"]):
+            image = iradon_sart(columns[s], theta=theta, image=image, relaxation=case["relaxation"])
+        return image
+
+    return collected(over_slices(one, len(data), threads), lambda image: image)
+
+
 def collected(run, each):
     def call():
         return run()
@@ -41,4 +54,4 @@ def collected(run, each):
     return call
 
 
-operations = {"project": project, "backproject": reconstruct(None), "fbp": reconstruct("ramp")}
+operations = {"project": project, "backproject": reconstruct(None), "fbp": reconstruct("ramp"), "sart": sart}

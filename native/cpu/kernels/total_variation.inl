@@ -1,23 +1,23 @@
 // Rows of native/ops/total_variation.h. Plain loops, which the compiler vectorises: the first and the last column are done apart.
 
-// x of one row: z − λ·c·∇ᵀq, clipped.
+// x of one row: z − λ·c·∇ᵀq, clipped. x may be z.
 static void variation_primal(const TotalVariationRow& row, float* x) {
   const float *qx = row.qx, *qy = row.qy, *above = row.qy - row.columns, *z = row.z, *c = row.c;
   const float weight = row.weight, low = row.low, high = row.high;
-  const int64_t n = row.columns;
-  if (row.first)
-    for (int64_t i = 0; i < n; i++) x[i] = -qx[i] - qy[i];
-  else
-    for (int64_t i = 0; i < n; i++) x[i] = above[i] - qx[i] - qy[i];
-  for (int64_t i = 1; i < n; i++) x[i] += qx[i - 1];
+  const auto clipped = [=](float value) {
+    const float raised = value < low ? low : value;
+    return raised > high ? high : raised;
+  };
+  const bool first = row.first;
+  const float corner = (first ? 0.0f : above[0]) - qx[0] - qy[0];
+  x[0] = clipped(z[0] - weight * (c ? c[0] : 1.0f) * corner);
   if (c)
-    for (int64_t i = 0; i < n; i++) x[i] = z[i] - weight * c[i] * x[i];
+    for (int64_t i = 1; i < row.columns; i++)
+      x[i] = clipped(z[i] - weight * c[i] * (((first ? 0.0f : above[i]) - qx[i]) - qy[i] + qx[i - 1]));
+  else if (first)
+    for (int64_t i = 1; i < row.columns; i++) x[i] = clipped(z[i] - weight * (qx[i - 1] - qx[i] - qy[i]));
   else
-    for (int64_t i = 0; i < n; i++) x[i] = z[i] - weight * x[i];
-  for (int64_t i = 0; i < n; i++) {
-    const float raised = x[i] < low ? low : x[i];
-    x[i] = raised > high ? high : raised;
-  }
+    for (int64_t i = 1; i < row.columns; i++) x[i] = clipped(z[i] - weight * ((above[i] - qx[i]) - qy[i] + qx[i - 1]));
 }
 
 // p and the next q of one row, from x of the row and of the one below (null for the last row); `next` may not be q.
