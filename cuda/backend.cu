@@ -43,6 +43,11 @@ Backend table() {
   SINO_KERNEL(threshold, ThresholdArgs);
   SINO_KERNEL(non_zero, NonZeroArgs);
   SINO_KERNEL(select, SelectArgs);
+  SINO_KERNEL(axpy, AxpyArgs);
+  SINO_KERNEL(reciprocal, ReciprocalArgs);
+  SINO_KERNEL(total_variation, TotalVariationArgs);
+  SINO_KERNEL(nonlocal_means, NonLocalArgs);
+  SINO_KERNEL(median, MedianArgs);
   SINO_KERNEL(statistics, StatisticsArgs);
   SINO_KERNEL(interpolate, InterpolateArgs);
   SINO_KERNEL(distance, DistanceArgs);

@@ -4,7 +4,7 @@
 // Order. [slice, row, column] float32. An iteration is a vector of pixels: of n values n/2 + 2 are taken in, the least and the largest of
 //   them leave, another one comes, until one is left: what leaves on both sides cannot be the middle. About 3/8·n² exchanges.
 // Edges. Mirrored about the border pixel, which is not repeated. With NaN in the square the result is any of its values.
-// Precision. Exact. There is no CUDA twin.
+// Precision. Exact. NaN apart, twins agree.
 #pragma once
 
 #include <cstdint>

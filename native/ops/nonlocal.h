@@ -11,7 +11,7 @@
 // Order. [slice, row, column] float32. An iteration is a band of rows under one shift: squares of differences row by row, weighted down a ring
 //   of rows, then along; 4·patch + 25 flops per pixel and shift, from the cache.
 // Edges. Mirrored about the border pixel, which is not repeated. NaN spreads over search + patch.
-// Precision. float32, weights to 1e-7. There is no CUDA twin.
+// Precision. float32, weights to 1e-7; twins agree to 1e-5 of the span. noise_level has no CUDA twin.
 #pragma once
 
 #include <cmath>

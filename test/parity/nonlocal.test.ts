@@ -4,7 +4,6 @@ import { volume } from "../../lib/core/arrays.ts";
 import { bilateral, noiseLevel, nonLocalMeans } from "../../lib/image/denoise.ts";
 import { noiseOracle, nonLocalOracle } from "../oracle/denoise.ts";
 import { assertClose, assertRejects } from "../support/assert-close.ts";
-import { pythonHas, pythonJson } from "../support/python.ts";
 import { randomFloats, randomSource } from "../support/random.ts";
 import { testSuite } from "../support/suite.ts";
 
@@ -80,24 +79,6 @@ test("what is refused", async () => {
   await assertRejects(() => nonLocalMeans(image, { strength: 0 }), "ERR_SINO_OUT_OF_RANGE");
   await assertRejects(() => bilateral(image, { spread: 0 }), "ERR_SINO_OUT_OF_RANGE");
   await assertRejects(() => bilateral(volume(new Float32Array(4), [4])), "ERR_SINO_SHAPE");
-});
-
-test.skipUnless(pythonHas("skimage"), "scikit-image is not installed")("as scikit-image has it", async () => {
-  const image = noisyStep(1, 40, 30);
-  const script = `
-import json, sys, numpy as np
-from skimage.restoration import denoise_nl_means
-image = np.array(json.loads(sys.argv[1]), np.float64).reshape(40, 30)
-found = denoise_nl_means(image, patch_size=5, patch_distance=4, h=0.8, sigma=0.06, fast_mode=True)
-print(json.dumps(found.ravel().tolist()))`;
-  // h so large that no weight falls below the e^−5 at which they stop counting
-  const theirs = pythonJson(script, JSON.stringify([...image])) as number[];
-  const options = { patch: 2, search: 4, sigma: 0.06, strength: 0.8 / 0.06 };
-  const { data } = await nonLocalMeans(volume(image, [40, 30]), options);
-  // beyond the border they look at fewer pixels: inside both are the same sum
-  const inside = (values: ArrayLike<number>) =>
-    Array.from(values).filter((_, p) => p % 30 > 6 && p % 30 < 23 && p > 30 * 7 && p < 30 * 33);
-  assertClose(inside(data), inside(theirs), { atol: 1e-4 });
 });
 
 test.run();

@@ -1,0 +1,117 @@
+// nonlocal_means and median on CUDA, one thread per pixel straight from global memory: neighbouring threads read neighbouring pixels, which L1
+// catches. nonlocal_means: (2·search + 1)²·(2·patch + 1)² differences per pixel; median: the value of which half of the window is
+// less, found by counting, side⁴ comparisons and no memory of its own. Weights of nonlocal_means agree with the CPU's to 1e-6.
+#include "native/ops/nonlocal.h"
+
+#include "cuda/operations.h"
+#include "cuda/pointwise.cuh"
+#include "native/ops/axpy.h"
+#include "native/ops/median.h"
+
+namespace sino::cuda {
+
+namespace {
+
+struct NonLocal {
+  int64_t rows, columns;
+  int search, patch;
+  const float* weights;              // g
+  const float *variances, *inverse;  // of slices
+  float spread;
+  const float* input;
+  float* output;
+  template <int N>
+  __device__ void at(int64_t row, int64_t k, int64_t i) const {
+    for (int n = 0; n < N; n++) output[i + n] = value(row, k + n);
+  }
+  __device__ float value(int64_t row, int64_t x) const {
+    const int64_t slice = row / rows, y = row % rows;
+    const float* image = input + slice * rows * columns;
+    const auto pixel = [&](int64_t j, int64_t i) {
+      return image[reflected(j, rows) * columns + reflected(i, columns)];
+    };
+    float top = 0, bottom = 0;
+    for (int dy = -search; dy <= search; dy++)
+      for (int dx = -search; dx <= search; dx++) {
+        float distance = 0;
+        for (int j = -patch; j <= patch; j++) {
+          float line = 0;
+          for (int i = -patch; i <= patch; i++) {
+            const float d = pixel(y + j, x + i) - pixel(y + j + dy, x + i + dx);
+            line += weights[i + patch] * (d * d);
+          }
+          distance += weights[j + patch] * line;
+        }
+        const float excess = distance - variances[slice];
+        const float w = expf(-((excess < 0 ? 0 : excess) * inverse[slice]) - float(dy * dy + dx * dx) * spread);
+        top += w * pixel(y + dy, x + dx);
+        bottom += w;
+      }
+    return top / bottom;
+  }
+};
+
+struct Median {
+  MedianArgs args;
+  template <int N>
+  __device__ void at(int64_t row, int64_t k, int64_t i) const {
+    for (int n = 0; n < N; n++) args.output[i + n] = value(row, k + n);
+  }
+  __device__ float value(int64_t row, int64_t x) const {
+    const int64_t y = row % args.rows;
+    const float* image = args.input + (row - y) * args.columns;
+    const int side = 2 * args.radius + 1, count = side * side, middle = count / 2;
+    const auto pixel = [&](int k) {
+      const int64_t j = y + k / side - args.radius, i = x + k % side - args.radius;
+      return image[reflected(j, args.rows) * args.columns + reflected(i, args.columns)];
+    };
+    for (int k = 0; k < count; k++) {
+      const float v = pixel(k);
+      int less = 0, equal = 0;
+      for (int other = 0; other < count; other++) {
+        const float w = pixel(other);
+        less += w < v;
+        equal += w == v;
+      }
+      if (less <= middle && less + equal > middle) return v;
+    }
+    return pixel(middle);  // NaN around
+  }
+};
+
+}  // namespace
+
+void nonlocal_means(Stream stream, const NonLocalArgs& args) {
+  if (args.slices * args.rows * args.columns == 0) return;
+  std::vector<float> tables = patch_weights(args.patch, args.patch_sigma);
+  const int64_t taps = int64_t(tables.size());
+  for (int64_t s = 0; s < args.slices; s++) {
+    const double sigma = factor_of(args.sigmas, s);
+    tables.push_back(float(2 * sigma * sigma));
+  }
+  for (int64_t s = 0; s < args.slices; s++) {
+    const double h = factor_of(args.h, s);
+    tables.push_back(float(1 / std::fmax(h * h, 1e-30)));
+  }
+  StreamMemory<float> uploaded(stream, tables.size());
+  uploaded.upload(tables.data(), tables.size());
+  const float* t = uploaded.data();
+  const NonLocal operation = {args.rows,
+                              args.columns,
+                              args.search,
+                              args.patch,
+                              t,
+                              t + taps,
+                              t + taps + args.slices,
+                              float(args.spread > 0 ? 1 / (2 * args.spread * args.spread) : 0),
+                              args.input,
+                              args.output};
+  pointwise_by<1>(stream, args.slices * args.rows, args.columns, operation, "nonlocal_means");
+}
+
+void median(Stream stream, const MedianArgs& args) {
+  if (args.slices * args.rows * args.columns == 0) return;
+  pointwise_by<1>(stream, args.slices * args.rows, args.columns, Median{args}, "median");
+}
+
+}  // namespace sino::cuda
