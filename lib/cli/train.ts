@@ -29,6 +29,8 @@ async function readTraining(path: string): Promise<TrainingConfig> {
       ...data,
       input: near(data.input),
       ...(data.target !== undefined && { target: near(data.target) }),
+      ...(data.classes !== undefined && { classes: near(data.classes) }),
+      ...(data.values !== undefined && { values: near(data.values) }),
       ...(typeof data.validation === "string" && { validation: near(data.validation) }),
     },
   };

@@ -5,6 +5,7 @@ import { lossWeights, noiseSchedule } from "../diffusion/schedule.ts";
 import type { Values } from "../models/session.ts";
 import { normalNoise } from "../physics/noise.ts";
 import type { TrainingConfig } from "./config.ts";
+import { type Labels, labelFeeds, readAllLabels } from "./labels.ts";
 import { copyCrop, drawCrop, numbers, readSamples, type Samples, Shuffle, wholeCrop } from "./samples.ts";
 import type { Recipe } from "./step-graph.ts";
 
@@ -17,6 +18,8 @@ const validationStream = 1 << 30;
 export interface Dataset {
   readonly input: Samples;
   readonly target: Samples | undefined;
+  /** Of the samples to train on, and of those kept from their end. */
+  readonly labels: Labels;
   readonly trainCount: number;
   readonly validationCount: number;
   /** Of the crops that the network sees. */
@@ -61,7 +64,8 @@ export async function readDataset(config: TrainingConfig): Promise<Dataset> {
   if (data.turn && (patch.length !== 2 || patch[0] !== patch[1]))
     throw sinoError("ERR_SINO_SHAPE", `Expected square crops for turn but received [${patch.join(", ")}].`);
   const kept = held?.count ?? Math.min(input.count - 1, Math.round(input.count * (validation as number)));
-  return { input, target, trainCount: input.count - kept, validationCount: kept, patch, factor };
+  const labels = await readAllLabels(data, network, own.count);
+  return { input, target, labels, trainCount: input.count - kept, validationCount: kept, patch, factor };
 }
 
 /** The samples of a file of their own behind those to train on. Throws ERR_SINO_SHAPE where they are not alike. */
@@ -143,7 +147,7 @@ export class Batches {
     isValidation = false,
   ): Promise<Feeds> {
     const { data, seed = 0 } = this.#config;
-    const { input, target, patch, factor } = this.#dataset;
+    const { input, target, labels, patch, factor } = this.#dataset;
     const n = picks.length;
     const take = (from: Samples, times = 1): Values => {
       const size = patch.map((m) => m * times);
@@ -176,6 +180,9 @@ export class Batches {
         data: Float32Array.from(times.flatMap((t) => [...this.#mixes!.subarray(4 * t, 4 * t + 4)])),
         shape: [n, 4],
       };
+      // drawn in any case: a network with labels sees the crops and times of one without
+      const said = picks.map(({ sample }) => (next() < (data.drop ?? 0.1) && !isValidation ? undefined : sample));
+      Object.assign(feeds, labelFeeds(labels, said));
       if (this.#weights) feeds["weight"] = { data: Float32Array.from(times, (t) => this.#weights![t]!), shape: [n] };
     }
     return feeds;

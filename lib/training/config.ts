@@ -15,6 +15,11 @@ const dataSchema = z.strictObject({
   target: z.string().optional(),
   /** Share of the samples kept for validation, taken from the end, or an array file of other inputs; default 0.1. */
   validation: z.union([share, z.string()]).optional(),
+  /** Array files of what is known of each sample, for networks with classes [n] or values [n, values]. */
+  classes: z.string().optional(),
+  values: z.string().optional(),
+  /** Of how many samples it is withheld, so that the network learns to do without; default 0.1. */
+  drop: share.optional(),
   /** Values become (value − offset) · factor, inside the model. */
   offset: z.number().optional(),
   factor: positive.optional(),

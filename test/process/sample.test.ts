@@ -197,4 +197,48 @@ test("training reads validation samples from a file of their own, and leaves wha
   assert.match(stderr, /held\.npy expected samples of \[1, 16, 16\]/);
 });
 
+test("a class that was learned is drawn on demand", async () => {
+  const folder = fresh();
+  await mkdir(folder);
+  const [n, side] = [12, 8];
+  // class 0 is dark, class 1 bright
+  const bright = (i: number) => Math.floor(i / side ** 2) % 2 === 1;
+  const images = Float32Array.from({ length: n * side ** 2 }, (_, i) => (bright(i) ? 600 : -600));
+  await writeArray(join(folder, "images.npy"), volume(images, [n, side, side]));
+  await writeArray(
+    join(folder, "classes.npy"),
+    volume(
+      Uint8Array.from({ length: n }, (_, i) => i % 2),
+      [n],
+    ),
+  );
+  await writeArray(join(folder, "few.npy"), volume(new Uint8Array(3), [3]));
+  const config = {
+    task: "diffusion",
+    network: { ...plain, channels: [8], unshuffle: 1, classes: 2 },
+    data: { input: "images.npy", classes: "classes.npy", factor: 0.001, validation: 0 },
+    diffusion: { prediction: "sample" },
+    optimizer: { rate: 0.01 },
+    steps: 120,
+    batch: 8,
+    threads: 1,
+  };
+  const path = join(folder, "config.json");
+  const train = async (change: object) => {
+    await writeFile(path, JSON.stringify({ ...config, data: { ...config.data, ...change } }));
+    return cli("train", path, "-o", join(folder, "run"), "--quiet");
+  };
+  assert.match((await train({ classes: undefined })).stderr, /takes 2 classes, but data\.classes names no file/);
+  assert.match((await train({ classes: "few.npy" })).stderr, /1 numbers for each of 12 samples/);
+  assert.match((await train({ values: "few.npy" })).stderr, /takes no values/);
+  assert.equal((await train({})).code, 0);
+  const trained = await loadTrained(join(folder, "run"));
+  const mean = async (chosen: number) => {
+    const { data } = await generate(trained, { seed: 2, count: 4, steps: 5, class: chosen, guidance: 1.5 });
+    return data.reduce((a, b) => a + b, 0) / data.length;
+  };
+  const [dark, light] = [await mean(0), await mean(1)];
+  assert.ok(dark < -400 && light > 400, `${dark}, ${light}`);
+});
+
 suite.run();
