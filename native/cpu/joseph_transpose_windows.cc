@@ -2,12 +2,12 @@
 //
 // The idea. Along its line a pixel is touched by the rays that pass within one pixel: with bins not much finer than pixels,
 //   one or two rays on either side. Which they are follows from the pixel's place on the detector, as in back-projection;
-//   how much each gives, 1 − distance, from the distances to them. The rays of a view under a tile of 16 × 16 pixels lie in
-//   two registers, so values and spacings come by permutes, and a tile's sums stay in registers for a chunk of views. Rays
-//   along rows and rays along columns go to two images, one of them lying on its side.
+//   how much each gives, 1 − distance, from where they cross the line, which is worked out per ray and line. The rays of a view
+//   under a tile of 16 × 16 pixels lie in two registers, so values and crossings come by permutes, and a tile's sums stay in
+//   registers for a chunk of views. Rays along rows and rays along columns go to two images, one of them lying on its side.
 // Planes. Place and weights are the same for every slice, and for views a quarter turn apart if the image is turned with them:
 //   up to four such planes share them.
-//     Per 16 updates: 9 (parallel), 18 (flat), 25 (arc) instructions for place and weights of a pixel's two rays, and four for
+//     Per 16 updates: 9 (parallel), 18 (flat), 21 (arc) instructions for place and weights of a pixel's two rays, and four for
 //     each plane: 6 to 10 with four planes, where the projection has 8 to 9.
 // Order. A task owns 16 lines; views come in one order: results depend neither on threads nor on the batch.
 #include <algorithm>
@@ -238,13 +238,14 @@ struct Transpose {
       const float spacing = look.nearest[v] * plan.closest.data()[c * plan.stride + kMargin + look.base[v] - 1];
       const auto reach = static_cast<int64_t>(std::ceil(1 / spacing));  // rays away that a pixel still touches
       if (look.base[v] + 31 + reach <= ends[0] || look.base[v] - reach >= ends[1]) continue;
-      if (spacing < 0.5f) {
+      const float slack = plan.g.beam == Beam::parallel ? 0 : kSlackOfPlace;
+      if (spacing * (2 - slack) < 1) {
         TransposeLines one = tile;
         one.first_view = c, one.views = 1;
         add_pixels(one, image);
         continue;
       }
-      const int more = spacing >= 1 - 1e-6f ? 0 : spacing >= 2 / 3.0f ? 1 : 2;
+      const int more = spacing * (1 - slack) >= 1 - 1e-6f ? 0 : spacing * (1.5f - slack) >= 1 ? 1 : 2;
       lists[more][lengths[more]++] = v;
     }
     TransposeTile task;

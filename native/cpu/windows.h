@@ -91,6 +91,7 @@ struct WindowRays {
 };
 
 constexpr int64_t kTransposeViews = 32;  // that a tile takes together
+constexpr float kSlackOfPlace = 0.004f;  // bins by which it may misplace a pixel of a fan when it picks its rays
 
 // A tile of the transpose: up to 16 × 16 pixels as lines and positions on them, as rays along rows (or columns) count them.
 struct TransposeLines {
@@ -109,7 +110,8 @@ struct TransposeLook {
   int32_t base[kTransposeViews];
 };
 
-// A ray k passes a pixel, along its line, at a distance of |a − b·T[k − base]|·spacing[k]·C[k − base] pixels.
+// A ray k passes a pixel, along its line, at a distance of |a − b·T[k − base]|·spacing[k]·C[k − base] pixels, which grows by one
+// from each position to the next.
 struct TransposeTile {
   Beam beam;
   int touching;     // rays at most that touch a pixel: 2, 3 or 4

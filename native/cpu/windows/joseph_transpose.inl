@@ -89,6 +89,7 @@ __attribute__((always_inline)) inline void transpose_lines(const TransposeTile& 
                             : _mm512_setzero_ps();
   const TransposeLook& look = *task.look;
   const __m512 steps = _mm512_load_ps(kSteps), one = _mm512_set1_ps(1), zero = _mm512_setzero_ps();
+  const __m512 curve = _mm512_set1_ps(task.pitch_squared * (1 / 3.0f));
   const float *tangents = task.tangents + 1 - kBefore, *cosines = task.cosines + 1 - kBefore;
   for (int i = 0; i < task.count; i++) {
     const int v = task.list[i];
@@ -100,37 +101,39 @@ __attribute__((always_inline)) inline void transpose_lines(const TransposeTile& 
     for (int s = 0; s < S; s++)
       v0[s] = _mm512_loadu_ps(values + s * task.plane_stride),
       v1[s] = _mm512_loadu_ps(values + s * task.plane_stride + 16);
-    const float* spacing = task.spacing + v * task.spacing_stride + from;
-    const __m512 spaces = _mm512_set1_ps(task.spacing[v * task.spacing_stride]);
-    __m512 q0 = _mm512_loadu_ps(spacing), q1 = _mm512_loadu_ps(spacing + 16);
-    if (B == Beam::arc)
-      q0 = _mm512_mul_ps(q0, _mm512_loadu_ps(cosines)), q1 = _mm512_mul_ps(q1, _mm512_loadu_ps(cosines + 16));
-    const __m512 t0 = _mm512_loadu_ps(tangents), t1 = _mm512_loadu_ps(tangents + 16);
     const __m512 al = _mm512_set1_ps(look.al[v]);
-    const __m512 a = _mm512_fmadd_ps(steps, _mm512_set1_ps(look.ap[v]), _mm512_set1_ps(look.a0[v]));
-    __m512 b, bl;
-    if (B != Beam::parallel) {
-      bl = _mm512_set1_ps(look.bl[v]);
-      b = _mm512_fmadd_ps(steps, _mm512_set1_ps(look.bp[v]), _mm512_set1_ps(look.b0[v]));
+    const __m512 a0 = _mm512_set1_ps(look.a0[v]), a = _mm512_fmadd_ps(steps, _mm512_set1_ps(look.ap[v]), a0);
+    const float* spacing = task.spacing + v * task.spacing_stride;
+    __m512 spaces, b, bl, passed0, passed1, step0, step1, before, behind;
+    if (B == Beam::parallel) {
+      spaces = _mm512_set1_ps(*spacing);
+    } else {
+      const __m512 b0 = _mm512_set1_ps(look.b0[v]);
+      bl = _mm512_set1_ps(look.bl[v]), b = _mm512_fmadd_ps(steps, _mm512_set1_ps(look.bp[v]), b0);
+      __m512 q0 = _mm512_loadu_ps(spacing + from), q1 = _mm512_loadu_ps(spacing + from + 16);
+      if (B == Beam::arc)
+        q0 = _mm512_mul_ps(q0, _mm512_loadu_ps(cosines)), q1 = _mm512_mul_ps(q1, _mm512_loadu_ps(cosines + 16));
+      // how far the line's first position is past each ray, in pixels, and the step to the next line; each position is one farther
+      const __m512 t0 = _mm512_loadu_ps(tangents), t1 = _mm512_loadu_ps(tangents + 16);
+      passed0 = _mm512_mul_ps(_mm512_fnmadd_ps(t0, b0, a0), q0);
+      step0 = _mm512_mul_ps(_mm512_fnmadd_ps(t0, bl, al), q0);
+      passed1 = _mm512_mul_ps(_mm512_fnmadd_ps(t1, b0, a0), q1);
+      step1 = _mm512_mul_ps(_mm512_fnmadd_ps(t1, bl, al), q1);
+      const __m512 forward = _mm512_mul_ps(steps, _mm512_set1_ps(look.ap[v] < 0 ? -1.0f : 1.0f));
+      before = _mm512_sub_ps(one, forward), behind = _mm512_add_ps(one, forward);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++) {
       // counted from the tile's first line, so that all S and R round alike
       const __m512 line = _mm512_set1_ps(kSteps[first_line + r]), n = _mm512_fmadd_ps(line, al, a);
-      __m512 d, t = n;
+      __m512 t = n, line0, line1;
       if (B != Beam::parallel) {
-        d = _mm512_fmadd_ps(line, bl, b);
-        __m512 inverse = _mm512_rcp14_ps(d);
-        inverse = _mm512_mul_ps(inverse, _mm512_fnmadd_ps(d, inverse, _mm512_set1_ps(2)));
-        t = _mm512_mul_ps(t, inverse);
+        // only to find the nearest rays: within kSlackOfPlace
+        t = _mm512_mul_ps(n, _mm512_rcp14_ps(_mm512_fmadd_ps(line, bl, b)));
+        line0 = _mm512_fmadd_ps(line, step0, passed0), line1 = _mm512_fmadd_ps(line, step1, passed1);
       }
-      if (B == Beam::arc) {
-        // atan(z)/pitch with z = t·pitch, |z| ≤ 0.1
-        const __m512 z2 = _mm512_mul_ps(_mm512_mul_ps(t, t), _mm512_set1_ps(task.pitch_squared));
-        const __m512 series = _mm512_fmadd_ps(z2, _mm512_fnmadd_ps(z2, _mm512_set1_ps(1 / 7.0f), _mm512_set1_ps(0.2f)),
-                                              _mm512_set1_ps(-1 / 3.0f));
-        t = _mm512_fmadd_ps(_mm512_mul_ps(t, z2), series, t);
-      }
+      if (B == Beam::arc)  // atan(z)/pitch with z = t·pitch, |z| ≤ 0.1
+        t = _mm512_fnmadd_ps(_mm512_mul_ps(t, t), _mm512_mul_ps(t, curve), t);
       const __m512i at = whole_part<K == 3 ? _MM_FROUND_TO_NEAREST_INT : _MM_FROUND_TO_NEG_INF>(t);
       __m512i ray[K];
       __m512 weight[K], fraction;
@@ -139,17 +142,19 @@ __attribute__((always_inline)) inline void transpose_lines(const TransposeTile& 
 #pragma GCC unroll 4
       for (int j = 0; j < K; j++) {
         const int after = j - kBefore;
-        const bool nearest = K == 3 && after == 0;
         ray[j] = j == 0 ? at : _mm512_add_epi32(at, _mm512_set1_epi32(j));
-        __m512 away = fraction, q = spaces, rest = one;  // weight = rest ∓ away·q
         if (B == Beam::parallel) {
-          rest = _mm512_fmadd_ps(_mm512_set1_ps(float(after > 0 ? -after : after)), q, one);
+          const __m512 rest = _mm512_fmadd_ps(_mm512_set1_ps(float(after > 0 ? -after : after)), spaces, one);
+          const __m512 away = K == 3 && after == 0 ? _mm512_abs_ps(fraction) : fraction;
+          weight[j] = after <= 0 ? _mm512_fnmadd_ps(away, spaces, rest) : _mm512_fmadd_ps(away, spaces, rest);
         } else {
-          q = _mm512_permutex2var_ps(q0, ray[j], q1);
-          away = _mm512_fnmadd_ps(_mm512_permutex2var_ps(t0, ray[j], t1), d, n);
+          const __m512 passed = _mm512_permutex2var_ps(line0, ray[j], line1);
+          weight[j] = after <= 0 ? _mm512_sub_ps(before, passed) : _mm512_add_ps(behind, passed);
+          // so close that it may lie on the other side
+          if (after == 0 || (K != 3 && after == 1))
+            weight[j] =
+                _mm512_min_ps(weight[j], after == 0 ? _mm512_add_ps(behind, passed) : _mm512_sub_ps(before, passed));
         }
-        if (nearest) away = _mm512_abs_ps(away);
-        weight[j] = after <= 0 ? _mm512_fnmadd_ps(away, q, rest) : _mm512_fmadd_ps(away, q, rest);
         // the spacing of a fan changes under a tile, so that even the nearest ray may pass farther off
         if (B != Beam::parallel || j == 0 || j == K - 1) weight[j] = _mm512_max_ps(weight[j], zero);
       }
