@@ -26,7 +26,7 @@ def runner(algorithm, kind, from_image):
     def prepare(case, data, threads):
         volume, scan = geometries(case)
         fan = "_fanflat" if case["beam"] == "fan" else ""
-        images, sinograms, algorithms = [], [], []
+        images, sinograms, algorithms, configurations = [], [], [], []
         for slice_ in data:
             image = astra.data2d.create("-vol", volume, slice_ if from_image else 0)
             sinogram = astra.data2d.create("-sino", scan, 0 if from_image else slice_)
@@ -38,12 +38,15 @@ def runner(algorithm, kind, from_image):
                 options["FilterType"] = "Ram-Lak"
             images.append(image)
             sinograms.append(sinogram)
+            configurations.append(options)
             algorithms.append(astra.algorithm.create(options))
         iterations = case.get("iterations", 1)
 
         def one(s):
-            if iterations > 1:
+            if iterations > 1:  # from zero: CGLS keeps its directions
                 astra.data2d.store(images[s], 0)
+                astra.algorithm.delete(algorithms[s])
+                algorithms[s] = astra.algorithm.create(configurations[s])
             astra.algorithm.run(algorithms[s], iterations)
 
         run = over_slices(one, len(data), threads)
