@@ -65,7 +65,7 @@ export async function generate(trained: Trained, options: GenerateOptions): Prom
   const isGuided = guidance !== 1 && conditions.length > 0;
   const lanes = Math.min(batch, count);
   const { plan, level } = planOf(trained, options);
-  const clean = start ? await scaledStart(start, [count, rows, columns], scale, { signal, device }) : undefined;
+  const clean = start ? await scaledStart(start, [count, rows, columns], trained, { signal, device }) : undefined;
   const runs = isGuided ? 2 * lanes : lanes;
   const model = await openModel(networkModel(network, weights, { batch: runs, size: [rows, columns] }), options);
   const job = { signal, device };
@@ -115,7 +115,10 @@ export async function generate(trained: Trained, options: GenerateOptions): Prom
 }
 
 /** The sampler's steps, and how much of image and noise there is at its start. */
-function planOf({ diffusion }: Trained, options: GenerateOptions): { plan: SamplerPlan; level: [number, number] } {
+function planOf(
+  { diffusion, range = [-1, 1] }: Trained,
+  options: GenerateOptions,
+): { plan: SamplerPlan; level: [number, number] } {
   const { kind, steps: trainedSteps, prediction } = diffusion!;
   const { steps = 20, sampler = "dpm-solver", start, strength = 0.5 } = options;
   if (!samplers.includes(sampler))
@@ -128,7 +131,7 @@ function planOf({ diffusion }: Trained, options: GenerateOptions): { plan: Sampl
   const schedule = noiseSchedule({ kind, steps: trainedSteps });
   const all = start ? Math.min(trainedSteps, Math.max(steps, Math.round(steps / strength))) : steps;
   const list = timesteps(schedule, all, { spacing: "trailing" }).slice(-steps);
-  const to = { prediction, clip: [-1, 1] as const };
+  const to = { prediction, clip: range };
   const alpha = schedule.alphasCumprod[list[0]!]!;
   const plan =
     sampler === "ddim"
@@ -198,10 +201,10 @@ function sizeFor({ size: trained }: Trained, { size, start }: GenerateOptions): 
 async function scaledStart(
   start: ArrayLike,
   shape: readonly number[],
-  { offset, factor }: Trained["scale"],
+  { scale: { offset, factor }, range: [low, high] = [-1, 1] }: Trained,
   job: OperationOptions,
 ): Promise<Volume> {
-  const scaled = await combine([[factor, start]], { ...job, offset: -offset * factor, low: -1, high: 1 });
+  const scaled = await combine([[factor, start]], { ...job, offset: -offset * factor, low, high });
   return volume(scaled.data, shape);
 }
 

@@ -18,6 +18,8 @@ export interface Trained {
   readonly network: NetworkDescription;
   readonly weights: Weights;
   readonly scale: { readonly offset: number; readonly factor: number };
+  /** Between which values the network's images lie, after scaling; default [−1, 1]. */
+  readonly range?: readonly [low: number, high: number] | undefined;
   /** Rows and columns that it was trained on. */
   readonly size?: readonly number[] | undefined;
   /** Where it was trained to find noise: how much there was, and what it was asked. */
@@ -32,7 +34,7 @@ interface Card {
   input?: { shape?: number[] };
   training?: {
     task?: string;
-    data?: { offset?: number; factor?: number };
+    data?: { offset?: number; factor?: number; range?: readonly [number, number] };
     diffusion?: { kind?: ScheduleKind; steps?: number; prediction?: Prediction };
   };
 }
@@ -63,7 +65,9 @@ export async function loadTrained(folder: string): Promise<Trained> {
   const { task, data, diffusion } = card.training ?? {};
   const { offset = 0, factor = 1 } = data ?? {};
   const { kind = "cosine", steps = 1000, prediction = "epsilon" } = diffusion ?? {};
+  const [low, high] = data?.range ?? [offset - 1 / factor, offset + 1 / factor];
   return {
+    range: [(low - offset) * factor, (high - offset) * factor],
     size: card.input?.shape?.slice(2),
     ...(task === "diffusion" && { diffusion: { kind, steps, prediction } }),
     network: parseNetwork(card.network, path),

@@ -23,6 +23,8 @@ const dataSchema = z.strictObject({
   /** Values become (value − offset) · factor, inside the model. */
   offset: z.number().optional(),
   factor: positive.optional(),
+  /** Between which values samples lie; what a sampler takes for the image is clamped to it. Default [−1, 1] after scaling. */
+  range: z.tuple([z.number(), z.number()]).optional(),
   /** Random crops of this size; default whole images. */
   patch: z.array(whole).optional(),
   /** Mirrors along each axis, at random; default false. */

@@ -76,6 +76,21 @@ test("what the network says the image is, is drawn, in HU, with every sampler", 
   }
 });
 
+test("clamps to the range of the data, which the card has", async () => {
+  const diffusion = { kind: "cosine", steps: 100, prediction: "sample" };
+  const folder = await modelFolder(plain, { deviation: 5, diffusion });
+  const extremes = async () => {
+    const { data } = await generate(await loadTrained(folder), { seed: 1, steps: 4 });
+    return [Math.min(...data), Math.max(...data)];
+  };
+  close(await extremes(), [-1000, 2000], 1e-3);
+  const path = join(folder, "model.json");
+  const card = JSON.parse(await readFile(path, "utf8"));
+  card.training.data.range = [-300, 900];
+  await writeFile(path, JSON.stringify(card));
+  close(await extremes(), [-300, 900], 1e-3);
+});
+
 test("a slice depends on its seed and number alone", async () => {
   const trained = await loadTrained(await modelFolder());
   const five = await generate(trained, { seed: 7, steps: 4, count: 5, batch: 2 });
