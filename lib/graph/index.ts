@@ -68,6 +68,6 @@ export {
 } from "./ops/norm.ts";
 export { averagePool, maxPool, type PoolOptions } from "./ops/pool.ts";
 export { reduceMax, reduceMean, reduceSum, reduceSumSquare } from "./ops/reduce.ts";
-export { pixelShuffle, pixelUnshuffle, type ResizeOptions, resizeLinear, upsample } from "./ops/resize.ts";
+export { gridSample, pixelShuffle, pixelUnshuffle, type ResizeOptions, resizeLinear, upsample } from "./ops/resize.ts";
 export { attention, logSoftmax, softmax } from "./ops/softmax.ts";
 export type { ElementType, Spec, Tensor } from "./tensor.ts";

@@ -8,6 +8,7 @@ import type { TrainingConfig } from "./config.ts";
 import { type Labels, labelFeeds, readAllLabels } from "./labels.ts";
 import { copyCrop, drawCrop, numbers, readSamples, type Samples, Shuffle, wholeCrop } from "./samples.ts";
 import type { Recipe } from "./step-graph.ts";
+import { poseMatrix, seenAround, widened } from "./warp.ts";
 
 export type Feeds = Record<string, Values>;
 
@@ -24,6 +25,8 @@ export interface Dataset {
   readonly validationCount: number;
   /** Of the crops that the network sees. */
   readonly patch: readonly number[];
+  /** What is read around a crop that will be turned and enlarged. */
+  readonly seen: readonly number[];
   /** How much larger targets are. */
   readonly factor: number;
 }
@@ -63,9 +66,16 @@ export async function readDataset(config: TrainingConfig): Promise<Dataset> {
     );
   if (data.turn && (patch.length !== 2 || patch[0] !== patch[1]))
     throw sinoError("ERR_SINO_SHAPE", `Expected square crops for turn but received [${patch.join(", ")}].`);
+  const isWarped = isWarping(data);
+  if (isWarped && patch.length !== 2)
+    throw sinoError(
+      "ERR_SINO_SHAPE",
+      `Expected crops of two axes for rotate and zoom but received [${patch.join(", ")}].`,
+    );
+  const seen = isWarped ? seenAround(patch, input.size, data) : patch;
   const kept = held?.count ?? Math.min(input.count - 1, Math.round(input.count * (validation as number)));
   const labels = await readAllLabels(data, network, own.count);
-  return { input, target, labels, trainCount: input.count - kept, validationCount: kept, patch, factor };
+  return { input, target, labels, trainCount: input.count - kept, validationCount: kept, patch, seen, factor };
 }
 
 /** The samples of a file of their own behind those to train on. Throws ERR_SINO_SHAPE where they are not alike. */
@@ -75,17 +85,20 @@ function joined(own: Samples, held: Samples, path: string): Samples {
       "ERR_SINO_SHAPE",
       `${path} expected samples of [${[own.channels, ...own.size].join(", ")}], as those to train on, but holds [${[held.channels, ...held.size].join(", ")}].`,
     );
-  const data = new Float32Array(own.data.length + held.data.length);
+  const data = new Float32Array(new SharedArrayBuffer(own.data.byteLength + held.data.byteLength));
   data.set(own.data);
   data.set(held.data, own.data.length);
   return { ...own, count: own.count + held.count, data };
 }
 
-export const recipeOf = ({ data, task }: TrainingConfig): Recipe => ({
+const isWarping = ({ rotate, zoom }: TrainingConfig["data"]): boolean => !!rotate || zoom !== undefined;
+
+export const recipeOf = ({ data, task }: TrainingConfig, { seen }: Dataset): Recipe => ({
   task,
   offset: data.offset,
   factor: data.factor,
   noise: data.noise,
+  ...(isWarping(data) && { warp: { seen, masks: data.masks ?? false } }),
   turn: data.turn,
   gain: data.gain !== undefined,
   shift: data.shift !== undefined,
@@ -147,13 +160,16 @@ export class Batches {
     isValidation = false,
   ): Promise<Feeds> {
     const { data, seed = 0 } = this.#config;
-    const { input, target, labels, patch, factor } = this.#dataset;
+    const { input, target, labels, patch, seen, factor } = this.#dataset;
     const n = picks.length;
+    const isWarped = isWarping(data) && !isValidation;
+    const crops = picks.map(({ crop }) => (isWarped ? widened(crop, patch, seen, input.size) : { crop, middle: [] }));
     const take = (from: Samples, times = 1): Values => {
-      const size = patch.map((m) => m * times);
+      const size = (isWarped ? seen : patch).map((m) => m * times);
       const length = from.channels * sizeOf(size);
       const values = new Float32Array(n * length);
-      picks.forEach(({ sample, crop }, i) => {
+      picks.forEach(({ sample }, i) => {
+        const { crop } = crops[i]!;
         const first = crop.first.map((at) => at * times);
         copyCrop(from, sample, size, { ...crop, first }, values, i * length);
       });
@@ -162,6 +178,14 @@ export class Batches {
     const perSample = (make: () => number): Values => ({ data: Float32Array.from(picks, make), shape: [n] });
     const feeds: Feeds = { input: take(input), weight: perSample(() => 1) };
     if (this.#config.task !== "diffusion") feeds["target"] = target ? take(target, factor) : feeds["input"]!;
+    if (isWarped) {
+      const { rotate = 0, zoom = [1, 1] } = data;
+      const matrices = crops.flatMap(({ middle }) => {
+        const radians = ((2 * next() - 1) * rotate * Math.PI) / 180;
+        return poseMatrix({ middle, radians, zoom: zoom[0] * (zoom[1] / zoom[0]) ** next() }, seen);
+      });
+      feeds["pose"] = { data: Float32Array.from(matrices), shape: [n, 3, 2] };
+    }
     if (data.turn) feeds["turn"] = perSample(() => (!isValidation && next() < 0.5 ? 1 : 0));
     if (data.gain) {
       const [low, high] = data.gain;
@@ -169,7 +193,7 @@ export class Batches {
     }
     if (data.shift) feeds["shift"] = perSample(() => (isValidation ? 0 : data.shift! * normalOf(next)));
     if (this.#mixes || data.noise) {
-      const { shape } = feeds["input"]!;
+      const shape = [n, input.channels, ...patch];
       feeds["noise"] = { data: (await normalNoise(shape, { seed, stream, device: "cpu" })).data, shape };
     }
     if (this.#mixes) {

@@ -31,6 +31,12 @@ const dataSchema = z.strictObject({
   flip: z.boolean().optional(),
   /** Rows and columns exchanged, at random; with flip all eight symmetries of a square. Square crops of two axes. */
   turn: z.boolean().optional(),
+  /** Turned by a random angle of up to so many degrees either way; images of two axes, mirrored beyond their edges. */
+  rotate: z.number().min(0).max(180).optional(),
+  /** Enlarged by a random number of this range, evenly spread in its logarithm. */
+  zoom: z.tuple([positive, positive]).optional(),
+  /** Targets are masks or labels: rotate and zoom take the nearest pixel instead of interpolating; default false. */
+  masks: z.boolean().optional(),
   /** Deviation of normal noise added to the scaled input; default 0. */
   noise: z.number().min(0).optional(),
   /** Input and target times a random number of this range. */

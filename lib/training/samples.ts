@@ -25,7 +25,10 @@ export async function readSamples(spec: string, dimensions: number): Promise<Sam
       "ERR_SINO_SHAPE",
       `${spec} expected [n, …] or [n, C, …] with ${dimensions} image axes but holds [${array.shape.join(", ")}].`,
     );
-  const data = (await toFloat32(array)).data as Float32Array;
+  const read = (await toFloat32(array)).data as Float32Array;
+  // shared with the thread that prepares batches
+  const data = new Float32Array(new SharedArrayBuffer(read.byteLength));
+  data.set(read);
   const bad = data.findIndex((v) => !Number.isFinite(v));
   if (bad >= 0)
     throw sinoError("ERR_SINO_OUT_OF_RANGE", `${spec} holds NaN or infinite values, the first at element ${bad}.`, {

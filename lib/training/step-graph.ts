@@ -4,7 +4,7 @@
  *
  * Inputs: the state (`parameters`, `first`, `second`, `average`, `buffers`), the numbers of the step (`rate`,
  * `correction1`, `correction2`, `keep`), the samples `input` and `target`, and `weight` [N] of each sample; where the
- * recipe asks for them `noise`, `turn` [N], `gain` [N], `shift` [N], and for diffusion `t` [N] and `mix` [N, 4]: the network sees
+ * recipe asks for them `pose` [N, 3, 2] (warp.ts: then samples are larger than what the network sees), `noise`, `turn` [N], `gain` [N], `shift` [N], and for diffusion `t` [N] and `mix` [N, 4]: the network sees
  * mix₀·clean + mix₁·noise and is asked for mix₂·clean + mix₃·noise.
  * Outputs: the state after the step under the same names with `next_` before them, `loss` and `norm`.
  */
@@ -40,6 +40,7 @@ import {
 import { fakeLoss, l1, l2, realLoss, ssimLoss } from "./losses.ts";
 import { adamStep, averaged, type OptimizerOptions } from "./optimizer.ts";
 import { lengthOf, VectorSource } from "./state.ts";
+import { warped } from "./warp.ts";
 
 /** Weights of the terms of a loss; those left out are zero. */
 export interface LossDescription {
@@ -60,6 +61,8 @@ export interface Recipe {
   readonly factor?: number | undefined;
   /** Deviation of the noise added to the input. */
   readonly noise?: number | undefined;
+  /** Turned and enlarged: out of how many pixels, and whether targets are masks. */
+  readonly warp?: { readonly seen: readonly number[]; readonly masks: boolean } | undefined;
   readonly turn?: boolean | undefined;
   readonly gain?: boolean | undefined;
   readonly shift?: boolean | undefined;
@@ -130,8 +133,16 @@ function addLoss(source: VectorSource, options: StepGraphOptions, outputShape: r
   const [spec, ...others] = inputsOf(network, size);
   const column = (t: Tensor) => reshape(t, [size.batch, ...spec!.shape.slice(1).map(() => 1)]);
   const perSample = (name: string) => column(graph.input(name, [size.batch]));
-  let x = scaled(graph.input("input", spec!.shape), recipe);
-  let target = recipe.task === "diffusion" ? x : scaled(graph.input("target", outputShape), recipe);
+  const { warp } = recipe;
+  const pose = warp && graph.input("pose", [size.batch, 3, 2]);
+  const patch = (name: string, shape: readonly number[], isMask = false): Tensor => {
+    if (!warp) return scaled(graph.input(name, shape), recipe);
+    const times = shape[2]! / size.size[0]!;
+    const seen = graph.input(name, [...shape.slice(0, 2), ...warp.seen.map((n) => n * times)]);
+    return scaled(warped(seen, pose!, size.size, times, isMask), recipe);
+  };
+  let x = patch("input", spec!.shape);
+  let target = recipe.task === "diffusion" ? x : patch("target", outputShape, warp?.masks);
   const weight = graph.input("weight", [size.batch]);
   const change = (f: (t: Tensor) => Tensor) => {
     const same = target === x;
@@ -203,7 +214,9 @@ function frame(name: string, { network, size, frugal = false }: StepGraphOptions
 /** The model that computes the loss as the network will be used. */
 export function lossGraph(options: StepGraphOptions): Uint8Array<ArrayBuffer> {
   const { source, targetShape } = frame("loss", options, false);
-  source.graph.output("loss", addLoss(source, options, targetShape).loss);
+  // validation samples lie straight
+  const recipe = { ...options.recipe, warp: undefined };
+  source.graph.output("loss", addLoss(source, { ...options, recipe }, targetShape).loss);
   return writeOnnx(source.graph);
 }
 

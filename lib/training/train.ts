@@ -115,7 +115,7 @@ class Run {
       optimizer: config.optimizer ?? {},
       average: average > 0,
       frugal: config.frugal ?? false,
-      recipe: recipeOf(config),
+      recipe: recipeOf(config, dataset),
     };
     const graph = stepGraph(graphOptions);
     await makeFolder(options.folder);

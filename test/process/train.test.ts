@@ -88,7 +88,8 @@ withRuntime("trains, and leaves a model that works in the units of the data", as
 });
 
 withRuntime("killed and resumed ends with the same bits", async () => {
-  const { folder, config } = await prepare({ steps: 120 });
+  const changed = { patch: [8, 8], rotate: 20, zoom: [0.9, 1.2], gain: [0.9, 1.1], shift: 0.1, noise: 0.1 };
+  const { folder, config } = await prepare({ steps: 120, data: { ...settings.data, ...changed } });
   const [whole, cut] = [join(folder, "whole"), join(folder, "cut")];
   assert.equal((await cli("train", config, "-o", whole)).code, 0);
   const child = startCli(["train", config, "-o", cut]);

@@ -6,6 +6,8 @@ import { l1, l2, ssimLoss } from "../../lib/training/losses.ts";
 import { adamStep, averaged, corrections } from "../../lib/training/optimizer.ts";
 import { copyCrop, Shuffle } from "../../lib/training/samples.ts";
 import { rateFactor } from "../../lib/training/schedule.ts";
+import { poseMatrix, seenAround, warped, widened } from "../../lib/training/warp.ts";
+import { assertClose } from "../support/assert-close.ts";
 import { hasOnnxRuntime, noOnnxRuntime, runOnce } from "../support/onnxruntime.ts";
 import { randomFloats } from "../support/random.ts";
 import { testSuite } from "../support/suite.ts";
@@ -86,6 +88,51 @@ test("a crop takes all channels, mirrored where asked", () => {
   assert.deepEqual([...to], [-1, 34, 35, 30, 31, 46, 47, 42, 43]);
   copyCrop(samples, 0, [1, 4], { first: [0, 0], flips: [false, true] }, to, 0);
   assert.deepEqual([...to.subarray(0, 4)], [3, 2, 1, 0]);
+});
+
+withRuntime("a turned and enlarged crop shows what lies there, masks their own values only", async () => {
+  // a plane is what linear interpolation gives exactly: 3 · row − 2 · column, between the centres of its pixels
+  const [size, patch, times] = [[24, 30], [5, 8], 2];
+  const seen = seenAround(patch, size, { rotate: 40, zoom: [0.8, 2] });
+  assert.deepEqual(seen, [14, 14]);
+  const { crop, middle } = widened({ first: [6, 9], flips: [false, true] }, patch, seen, size);
+  assert.deepEqual(
+    [crop.first, middle],
+    [
+      [2, 6],
+      [6.5, 7],
+    ],
+  );
+  const [radians, zoom] = [0.6, 0.9];
+  const plane = (scale: number) =>
+    Float32Array.from({ length: (14 * scale) ** 2 }, (_, i) => {
+      const [r, c] = [Math.floor(i / (14 * scale)), i % (14 * scale)].map((k) => (k + 0.5) / scale) as [number, number];
+      return 3 * r - 2 * c;
+    });
+  const pose = { data: Float32Array.from(poseMatrix({ middle, radians, zoom }, seen)), shape: [1, 3, 2] };
+  const feeds = {
+    x: { data: plane(1), shape: [1, 1, 14, 14] },
+    large: { data: plane(times), shape: [1, 1, 28, 28] },
+    mask: { data: plane(1).map((v) => (v > 3 ? 7 : 0)), shape: [1, 1, 14, 14] },
+    pose,
+  };
+  const got = await runOnce(feeds, (t) => ({
+    y: warped(t["x"]!, t["pose"]!, patch, 1),
+    yLarge: warped(t["large"]!, t["pose"]!, patch, times),
+    yMask: warped(t["mask"]!, t["pose"]!, patch, 1, true),
+  }));
+  const expected = (k: number) =>
+    Float32Array.from({ length: 40 * k * k }, (_, i) => {
+      const u = ((i % (8 * k)) + 0.5) / k - 4;
+      const v = (Math.floor(i / (8 * k)) + 0.5) / k - 2.5;
+      const row = 6.5 + (Math.sin(radians) * u + Math.cos(radians) * v) / zoom;
+      const column = 7 + (Math.cos(radians) * u - Math.sin(radians) * v) / zoom;
+      return 3 * row - 2 * column;
+    });
+  // positions of up to 14 pixels in float32
+  assertClose(got["y"]!.data as Float32Array, expected(1), { atol: 1e-4 });
+  assertClose(got["yLarge"]!.data as Float32Array, expected(2), { atol: 1e-4 });
+  assert.deepEqual([...new Set(got["yMask"]!.data as Float32Array)].sort(), [0, 7]);
 });
 
 test.run();

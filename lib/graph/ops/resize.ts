@@ -29,6 +29,22 @@ export function resizeLinear(x: Tensor, size: readonly number[], { align = "half
   });
 }
 
+/**
+ * Values of images [N, C, rows, columns] at the points of a grid [N, out rows, out columns, 2]: column and row from −1 to 1, the outer
+ * edges of the first and last pixels; beyond them images are mirrored. No gradient.
+ */
+export function gridSample(x: Tensor, grid: Tensor, mode: "linear" | "nearest" = "linear"): Tensor {
+  return apply("GridSample", [x, grid], { mode, padding_mode: "reflection", align_corners: 0 });
+}
+
+defineOperation("GridSample", {
+  infer([x, grid]) {
+    if (x!.shape.length !== 4 || grid!.shape.length !== 4 || grid!.shape[0] !== x!.shape[0] || grid!.shape[3] !== 2)
+      throw misfit("GridSample", "[N, C, rows, columns] and [N, rows, columns, 2]", [x, grid]);
+    return [{ type: x!.type, shape: [...x!.shape.slice(0, 2), ...grid!.shape.slice(1, 3)] }];
+  },
+});
+
 defineOperation("Upsample", {
   infer([x], { factors }) {
     const list = factors as readonly number[];
