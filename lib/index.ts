@@ -26,7 +26,7 @@ export {
 export { type DataExchange, readDataExchange } from "./data/hdf5.ts";
 export * from "./diffusion/index.ts";
 export * from "./dwi/index.ts";
-export { type GenerateOptions, generate, type Sampler, samplers } from "./generate/index.ts";
+export { type GenerateOptions, generate, type Judgement, judge, type Sampler, samplers } from "./generate/index.ts";
 export { type BiasField, type BiasFieldOptions, correctBiasField } from "./image/bias-field.ts";
 export { type Components, connectedComponents, fillHoles, removeSmallComponents } from "./image/components.ts";
 export {

@@ -287,6 +287,7 @@ function addSample(program: Commander, start: Start): void {
     .option("--strength <share>", "with --from: how much noise they get; default 0.5", fraction)
     .addOption(new Option("--format <name>", "of the slices").choices(["nifti", "npy", "dicom"]).default("nifti"))
     .option("--pixel-mm <mm>", "pixel size to write, or row,column spacing; default 1", pixelSize)
+    .option("--compare <file>", "slices that the network learned from: are these copies, do they differ, which tissues")
     .option("--window <low,high>", "of the contact sheet, HU", range, [-1000, 1000])
     .action((options) => start(async () => (await import("./sample.ts")).sample(options), options));
 }

@@ -6,7 +6,7 @@ import { version } from "../core/version.ts";
 import { writeSyntheticSeries } from "../data/dicom/synthetic.ts";
 import { writeNifti } from "../data/nifti.ts";
 import { writeNpy } from "../data/npy.ts";
-import { generate, type Sampler } from "../generate/index.ts";
+import { generate, type Judgement, judge, type Sampler } from "../generate/index.ts";
 import { contactSheet } from "../generate/sheet.ts";
 import { loadTrained } from "../models/index.ts";
 import { type Command, counted, jobOptions, load, requirePlanes, timed } from "./command.ts";
@@ -28,6 +28,7 @@ export interface SampleCommandOptions {
   strength?: number;
   format: "nifti" | "npy" | "dicom";
   pixelMm?: [number, number];
+  compare?: string;
   window: [number, number];
 }
 
@@ -50,6 +51,8 @@ export function sample(given: SampleCommandOptions): Command {
         ...{ seed, steps, sampler, guidance, start, strength },
       }),
     );
+    const learned = given.compare === undefined ? undefined : requirePlanes(await load(given.compare, run), "slices");
+    const comparison = learned && (await judge(hu, learned, { signal: run.signal }));
     const made = { seed, steps, sampler, size, condition, guidance, from: given.from, strength };
     const configuration = { model: await fileDigest(join(model, "model.json")), ...made };
     const count = hu.shape[0]!;
@@ -72,12 +75,27 @@ export function sample(given: SampleCommandOptions): Command {
         synthetic: true,
         ...configuration,
         count,
+        ...(comparison && { comparison }),
         seconds,
       };
       await writeFileAtomic(join(folder, "sinogram.json"), `${toJson(record)}\n`);
     });
     run.console.log(`${output}: ${counted(count, "slice")} in ${seconds.toFixed(1)} s`);
-    await run.console.result({ output, slices: count, seconds });
+    await run.console.result({ output, slices: count, seconds, comparison }, comparison && tableOf(comparison));
     return 0;
   };
+}
+
+function tableOf({ nearest, neighboursHu, diversityHu, tissue }: Judgement): string {
+  const hu = (v: number) => `${v.toFixed(0)} HU`;
+  const least = Math.min(...nearest.map(({ rmseHu }) => rmseHu));
+  return [
+    `nearest learned slice   ${hu(least)} at least; learned slices have one at ${hu(neighboursHu)}`,
+    `two slices differ by    ${hu(diversityHu.generated)}; learned ones by ${hu(diversityHu.learned)}`,
+    ...Object.entries(tissue).map(
+      ([name, { generated, learned }]) =>
+        `${name.padEnd(24)}${(100 * generated).toFixed(1)} % of the pixels; learned ${(100 * learned).toFixed(1)} %`,
+    ),
+    "",
+  ].join("\n");
 }

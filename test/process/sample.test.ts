@@ -9,7 +9,7 @@ import { readSeries } from "../../lib/data/dicom/index.ts";
 import { readNifti } from "../../lib/data/nifti.ts";
 import { readPng } from "../../lib/data/png.ts";
 import { writeSafetensors } from "../../lib/data/safetensors.ts";
-import { generate } from "../../lib/generate/index.ts";
+import { generate, judge } from "../../lib/generate/index.ts";
 import { loadTrained } from "../../lib/models/index.ts";
 import { type NetworkDescription, summarize } from "../../lib/networks/index.ts";
 import { cli } from "../support/cli.ts";
@@ -154,6 +154,10 @@ test("the command writes NIfTI, DICOM that says SYNTHETIC everywhere, and a cont
   assert.ok(bytes.includes("SYNTHETIC^NOT A PATIENT"));
   // Synthetic Data (0008,001C)
   assert.ok(bytes.includes("\x08\x00\x1c\x00CS\x04\x00YES "));
+  const learned = join(base, "learned.npy");
+  await writeArray(learned, volume(new Int16Array(4 * size * size), [4, size, size]));
+  const compared = await cli(...common, "-o", fresh(), "--compare", learned);
+  assert.match(compared.stdout, /nearest learned slice +\d+ HU at least; learned slices have one at 0 HU/);
   const again = fresh();
   await cli(...common, "-o", again, "--format", "dicom");
   assert.equal(await readFile(join(again, "dicom", "0001.dcm"), "latin1"), bytes);
@@ -254,6 +258,35 @@ test("a class that was learned is drawn on demand", async () => {
   };
   const [dark, light] = [await mean(0), await mean(1)];
   assert.ok(dark < -400 && light > 400, `${dark}, ${light}`);
+});
+
+test("says which slices are copies, how much they differ, and which tissues they have", async () => {
+  const [m, side] = [9, 64];
+  const area = side * side;
+  const learned = Float32Array.from({ length: m * area }, (_, i) => {
+    const [k, r, c] = [Math.floor(i / area), Math.floor(i / side) % side, i % side];
+    return 400 * Math.sin((r + 2 * c + 30 * k) / 9) + (c > 40 ? 100 * k : 0);
+  });
+  // the first is slice 5 turned and mirrored, 10 HU off; the others are flat
+  const generated = new Float32Array(3 * area).fill(0, area, 2 * area).fill(300, 2 * area);
+  for (let r = 0; r < side; r++)
+    for (let c = 0; c < side; c++) generated[r * side + c] = learned[5 * area + c * side + (side - 1 - r)]! + 10;
+  const result = await judge(volume(generated, [3, side, side]), volume(learned, [m, side, side]));
+  assert.equal(result.nearest[0]!.learned, 5);
+  // sums of squares in float32 are known to a few parts in ten million
+  assert.ok(Math.abs(result.nearest[0]!.rmseHu - 10) < 0.1, String(result.nearest[0]!.rmseHu));
+  assert.ok(result.nearest[1]!.rmseHu > 100 && result.neighboursHu > 20);
+  const rmse = (a: Float32Array, i: number, j: number) => {
+    let sum = 0;
+    for (let k = 0; k < area; k++) sum += (a[i * area + k]! - a[j * area + k]!) ** 2;
+    return Math.sqrt(sum / area);
+  };
+  const pairs = (rmse(generated, 0, 1) + rmse(generated, 0, 2) + rmse(generated, 1, 2)) / 3;
+  assert.ok(Math.abs(result.diversityHu.generated - pairs) < 0.1);
+  const soft = generated.reduce((n, v) => n + (v >= -30 && v < 150 ? 1 : 0), 0) / generated.length;
+  assert.ok(Math.abs(result.tissue["soft"]!.generated - soft) < 1e-6);
+  const bone = learned.reduce((n, v) => n + (v >= 200 ? 1 : 0), 0) / learned.length;
+  assert.ok(Math.abs(result.tissue["bone"]!.learned - bone) < 1e-6);
 });
 
 suite.run();
