@@ -1,6 +1,6 @@
 /** The thread of one session: opens a model, runs it on request. Arrays come and go by transfer. */
 import { parentPort, workerData } from "node:worker_threads";
-import { type ErrorCode, type ErrorDetails, isCodedError } from "../core/errors.ts";
+import { type Failure, failureOf } from "../core/failure.ts";
 import { openSession, type Session, type SessionOptions, type Values } from "./session.ts";
 
 /** What a thread is started with. */
@@ -16,20 +16,8 @@ export type FromModel =
   | { readonly id: number; readonly results: Record<string, Values> }
   | { readonly id: number; readonly failure: Failure };
 
-/** An error as it crosses threads. */
-export interface Failure {
-  readonly code?: ErrorCode;
-  readonly message: string;
-  readonly details?: ErrorDetails;
-}
-
 const port = parentPort!;
 const { model, options } = workerData as ModelWorkerData;
-
-const failureOf = (error: unknown): Failure => ({
-  message: (error as Error).message,
-  ...(isCodedError(error) && { code: error.code, ...(error.details && { details: error.details }) }),
-});
 
 /** The buffers of the arrays, each once. */
 const buffersOf = (set: Readonly<Record<string, Values>>): ArrayBuffer[] => [

@@ -5,8 +5,9 @@
 import { availableParallelism } from "node:os";
 import type { Worker } from "node:worker_threads";
 import { sinoError } from "../core/errors.ts";
+import { errorOf, type Failure } from "../core/failure.ts";
 import { startThread } from "../data/dicom/thread.ts";
-import type { Failure, FromModel, ModelWorkerData, ToModel } from "./model-worker.ts";
+import type { FromModel, ModelWorkerData, ToModel } from "./model-worker.ts";
 import type { Provider, SessionOptions, Values } from "./session.ts";
 
 export interface ModelOptions {
@@ -34,9 +35,6 @@ interface Waiting {
   readonly settle: (results: Record<string, Values>) => void;
   readonly fail: (error: unknown) => void;
 }
-
-const errorOf = ({ code, message, details }: Failure): Error =>
-  sinoError(code ?? "ERR_SINO_INTERNAL", message, details ? { details } : {});
 
 /** One thread with one session. */
 class Lane {

@@ -10,7 +10,8 @@ import { sinoError } from "../core/errors.ts";
 import { ioError, makeFolder, writeFileAtomic } from "../core/files.ts";
 import { writeSafetensors } from "../data/safetensors.ts";
 import { openSession, type Session, type Values } from "../models/session.ts";
-import { Batches, readDataset, recipeOf } from "./batches.ts";
+import { Ahead } from "./ahead.ts";
+import { Batches, type Dataset, readDataset, recipeOf } from "./batches.ts";
 import {
   hasCheckpoint,
   namedWeights,
@@ -38,6 +39,8 @@ export interface TrainingEvent {
   readonly norm: number;
   readonly rate: number;
   readonly seconds: number;
+  /** Seconds that the step waited for its batch. */
+  readonly wait: number;
   /** After a validation. */
   readonly validation?: number;
 }
@@ -98,8 +101,7 @@ class Run {
   readonly #graph: StepGraph;
   readonly #step: Session;
   readonly #loss: Session;
-  readonly #batches: Batches;
-  readonly #size: readonly number[];
+  readonly #dataset: Dataset;
   #state: TrainingState;
   #spare: TrainingState;
   #progress: RunProgress;
@@ -153,18 +155,13 @@ class Run {
     const sessionOptions = config.threads ? { threads: config.threads } : {};
     const step = await openSession(graph.model, sessionOptions);
     const loss = await openSession(lossGraph(graphOptions), sessionOptions);
-    return new Run(config, options, { graph, step, loss, batches: new Batches(config, dataset), size: dataset.patch }, [
-      state,
-      make(),
-      progress,
-      log,
-    ]);
+    return new Run(config, options, { graph, step, loss, dataset }, [state, make(), progress, log]);
   }
 
   constructor(
     config: TrainingConfig,
     options: TrainOptions,
-    parts: { graph: StepGraph; step: Session; loss: Session; batches: Batches; size: readonly number[] },
+    parts: { graph: StepGraph; step: Session; loss: Session; dataset: Dataset },
     [state, spare, progress, log]: [TrainingState, TrainingState, RunProgress, string[]],
   ) {
     this.#config = config;
@@ -172,8 +169,7 @@ class Run {
     this.#graph = parts.graph;
     this.#step = parts.step;
     this.#loss = parts.loss;
-    this.#batches = parts.batches;
-    this.#size = parts.size;
+    this.#dataset = parts.dataset;
     this.#state = state;
     this.#spare = spare;
     this.#progress = progress;
@@ -181,16 +177,25 @@ class Run {
   }
 
   async all(): Promise<TrainResult> {
+    const data = { config: this.#config, dataset: this.#dataset };
+    const ahead = new Ahead(data, this.#progress.step, this.#config.steps);
+    try {
+      return await this.#steps(ahead);
+    } finally {
+      await ahead.close();
+    }
+  }
+
+  async #steps(ahead: Ahead): Promise<TrainResult> {
     const { steps, validateEvery = 200, patience } = this.#config;
     let last = Number.NaN;
-    let next = this.#batches.train(this.#progress.step);
     while (this.#progress.step < steps) {
       this.#options.signal?.throwIfAborted();
-      const feeds = await next;
       const step = this.#progress.step;
-      const event = await this.#one(feeds, step);
-      // drawn by the native pool while this thread does the rest
-      next = this.#batches.train(step + 1);
+      const asked = performance.now();
+      const feeds = await ahead.take(step);
+      const wait = (performance.now() - asked) / 1000;
+      const event = { ...(await this.#one(feeds, step)), wait };
       last = event.loss;
       this.#progress = { ...this.#progress, step: step + 1 };
       const isPause = (step + 1) % validateEvery === 0 || step + 1 === steps;
@@ -200,13 +205,12 @@ class Run {
       if (patience && step + 1 - this.#progress.bestStep >= patience * validateEvery) break;
       await nextTurn();
     }
-    await next;
     const model = await this.#export();
     const { step, best, bestStep } = this.#progress;
     return { steps: step, loss: last, best, bestStep, model };
   }
 
-  async #one(feeds: Record<string, Values>, step: number): Promise<TrainingEvent> {
+  async #one(feeds: Record<string, Values>, step: number): Promise<Omit<TrainingEvent, "wait">> {
     const { steps, optimizer = {}, schedule, average = 0.999 } = this.#config;
     const started = performance.now();
     const rate = (optimizer.rate ?? 1e-3) * rateFactor(step, steps, schedule);
@@ -250,7 +254,7 @@ class Run {
     const buffers = this.#state.buffers ? { buffers: vector(this.#state.buffers) } : {};
     let sum = 0;
     let count = 0;
-    for await (const batch of this.#batches.validation()) {
+    for await (const batch of new Batches(this.#config, this.#dataset).validation()) {
       const { loss } = await this.#loss.run({ ...batch.feeds, parameters, ...buffers });
       sum += (loss!.data[0] as number) * this.#config.batch;
       count += batch.count;
@@ -287,7 +291,7 @@ class Run {
 
   async #export(): Promise<string> {
     if (this.#progress.best === null) await this.#writeWeights("weights.safetensors");
-    return exportModel(this.#config, this.#options.folder, this.#size, this.#progress);
+    return exportModel(this.#config, this.#options.folder, this.#dataset.patch, this.#progress);
   }
 
   async close(): Promise<void> {
