@@ -4,7 +4,9 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { volume } from "../../lib/core/arrays.ts";
 import { readArray, writeArray } from "../../lib/data/array-files.ts";
+import { summarize } from "../../lib/networks/index.ts";
 import { prepareSlices, splitOf } from "../../lib/prepare/index.ts";
+import { parseTraining } from "../../lib/training/index.ts";
 import { cli } from "../support/cli.ts";
 import { writeCtSeries } from "../support/dicom.ts";
 import { temporaryFolder } from "../support/files.ts";
@@ -136,6 +138,16 @@ test("refuses what it cannot prepare, and leaves nothing behind", async () => {
   await writeArray(picture, volume(new Uint8Array(25), [5, 5]));
   await refused(/does not say what HU/, picture);
   await refused(/All 1 slices/, small, "--metal-hu", "-2000", "--metal-pixels", "1");
+});
+
+test("the example trains on what prepare makes, at the size that it is made for", async () => {
+  const path = join(import.meta.dirname, "../../examples/train/ct-prior.json");
+  const { network, data } = parseTraining(JSON.parse(await readFile(path, "utf8")), path);
+  for (const side of [data.patch![0]!, 416, 512]) {
+    const { flops, parameters } = summarize(network, { batch: 1, size: [side, side] });
+    assert.ok(flops / side ** 2 < 60_000, `${flops / side ** 2} operations per pixel`);
+    assert.ok(parameters * 4 < 20e6);
+  }
 });
 
 test.run();
