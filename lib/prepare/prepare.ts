@@ -1,6 +1,6 @@
 /**
  * Slices of many patients as arrays to train on: windowed, without metal, of one size, split by patient, one .npy per
- * split and a manifest. A few slices are in memory at a time.
+ * split and a manifest. Series are read a few slices at a time, array files whole.
  *
  *     DIR/train.npy, validation.npy, test.npy   [n, size, size], HU as int16, or float32 in [−1, 1] where `scaled`
  *     DIR/manifest.json                         what they are made from, what was left out and why, licence, SHA-256
