@@ -5,6 +5,7 @@
  *     DIR/train.npy, validation.npy, test.npy   [n, size, size], HU as int16, or float32 in [−1, 1] where `scaled`
  *     DIR/manifest.json                         what they are made from, what was left out and why, licence, SHA-256
  */
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileDigest, sha256 } from "../batch/digest.ts";
 import { type ArrayLike, sizeOf, type Volume, volume } from "../core/arrays.ts";
@@ -87,10 +88,12 @@ export async function prepareSlices(inputs: readonly string[], options: PrepareO
       await run.add(source);
       options.onProgress?.({ phase: "prepare", done: i + 1, total: sources.length });
     }
-  } finally {
     await run.close();
+    return await run.finish();
+  } catch (error) {
+    await run.discard();
+    throw error;
   }
-  return run.finish();
 }
 
 class Preparation {
@@ -208,6 +211,14 @@ class Preparation {
 
   async close(): Promise<void> {
     for (const file of this.#files.values()) await file.close();
+  }
+
+  /** Half a split is none. */
+  async discard(): Promise<void> {
+    for (const file of this.#files.values()) {
+      await file.close().catch(() => undefined);
+      await rm(file.path, { force: true });
+    }
   }
 
   async finish(): Promise<PrepareReport> {

@@ -132,6 +132,9 @@ test("refuses what it cannot prepare, and leaves nothing behind", async () => {
   const large = join(base, "large.npy");
   await writeArray(large, volume(new Float32Array(49), [7, 7]));
   await refused(/one size/, small, large);
+  const kept = fresh();
+  await assert.rejects(prepareSlices([large, small], { folder: kept }), /one size/);
+  assert.deepEqual(await readdir(kept), []);
   await refused(/add up to 1/, small, "--split", "0.5,0.5,0.5");
   await refused(/three shares/, small, "--split", "1");
   const picture = join(base, "picture.png");
