@@ -25,6 +25,7 @@ async function readTraining(path: string): Promise<TrainingConfig> {
   return {
     ...config,
     ...(loss && { loss: { ...loss, perceptual } }),
+    ...(config.from !== undefined && { from: near(config.from) }),
     data: {
       ...data,
       input: near(data.input),

@@ -70,6 +70,8 @@ const schema = z.strictObject({
       clip: positive.optional(),
     })
     .optional(),
+  /** A weights.safetensors of the same network to start from. */
+  from: z.string().optional(),
   /** How much of the moving average stays at each step; default 0.999, 0 keeps none. */
   average: share.optional(),
   schedule: z

@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { sinoError } from "../core/errors.ts";
 import { ioError, makeFolder, writeFileAtomic } from "../core/files.ts";
-import { writeSafetensors } from "../data/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../data/safetensors.ts";
 import { openSession, type Session, type Values } from "../models/session.ts";
+import type { ParameterSpec } from "../networks/index.ts";
 import { Ahead } from "./ahead.ts";
 import { Batches, type Dataset, readDataset, recipeOf } from "./batches.ts";
 import {
@@ -26,7 +27,7 @@ import { corrections } from "./optimizer.ts";
 import { trainingPage } from "./plot.ts";
 import { initialVector } from "./random.ts";
 import { rateFactor } from "./schedule.ts";
-import { lengthOf } from "./state.ts";
+import { lengthOf, views } from "./state.ts";
 import { type LossDescription, lossGraph, type StepGraph, type StepGraphOptions, stepGraph } from "./step-graph.ts";
 
 /** One line of `log.ndjson`. */
@@ -148,8 +149,10 @@ class Run {
       log = await readLog(options.folder, progress.step);
     } else {
       state.parameters.set(await initialVector(graph.parameters, n, seed));
+      if (config.from !== undefined) await startFrom(config.from, graph.parameters, state.parameters);
       state.average?.set(state.parameters);
       state.buffers?.set(await initialVector(graph.buffers, state.buffers.length, seed));
+      if (config.from !== undefined && state.buffers) await startFrom(config.from, graph.buffers, state.buffers);
       state.critic?.set(await initialVector(graph.critic, critics, seed + 1));
     }
     const sessionOptions = config.threads ? { threads: config.threads } : {};
@@ -297,6 +300,21 @@ class Run {
   async close(): Promise<void> {
     await this.#step.close();
     await this.#loss.close();
+  }
+}
+
+/** Puts the weights of a file into a vector. Throws ERR_SINO_MODEL where the file is another network's. */
+async function startFrom(path: string, specs: readonly ParameterSpec[], vector: Float32Array): Promise<void> {
+  const { tensors } = await readSafetensors(path);
+  for (const [name, part] of views(specs, vector)) {
+    const data = tensors.get(name)?.data;
+    if (data?.length !== part.length)
+      throw sinoError(
+        "ERR_SINO_MODEL",
+        `${path} expected ${part.length} values for ${name} but holds ${data?.length ?? "none"}: it belongs to another network.`,
+        { details: { path, name } },
+      );
+    part.set(data);
   }
 }
 

@@ -210,6 +210,15 @@ test("training reads validation samples from a file of their own, and leaves wha
   const out = fresh();
   assert.equal((await cli("sample", "--model", run, "--seed", "1", "-o", out, "--format", "npy", "--quiet")).code, 0);
   assert.deepEqual([...(await readArray(join(out, "samples.npy"))).array.shape], [1, size, size]);
+  // one step at a rate of next to nothing leaves the weights that it starts from
+  const further = { ...config, from: "run/weights.safetensors", steps: 1, optimizer: { rate: 1e-12 } };
+  await writeFile(path, JSON.stringify(further));
+  assert.equal((await cli("train", path, "-o", join(folder, "further"), "--quiet")).code, 0);
+  const [before, after] = [await loadTrained(run), await loadTrained(join(folder, "further"))];
+  for (const [name, data] of before.weights) close(after.weights.get(name)!, data, 1e-9);
+  await writeFile(path, JSON.stringify({ ...further, network: { ...plain, channels: [4, 8] } }));
+  assert.match((await cli("train", path, "-o", fresh())).stderr, /belongs to another network/);
+  await writeFile(path, JSON.stringify(config));
   await writeArray(join(folder, "held.npy"), volume(new Float32Array(2 * 64), [2, 8, 8]));
   const { code, stderr } = await cli("train", path, "-o", join(folder, "other"));
   assert.equal(code, 3);
