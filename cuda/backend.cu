@@ -72,6 +72,8 @@ Backend table() {
   SINO_KERNEL(ray_evidence, RayEvidenceArgs);
   SINO_KERNEL(ray_spread, RaySpreadArgs);
   SINO_KERNEL(ray_blend, RayBlendArgs);
+  SINO_KERNEL(find_leak, FindLeakArgs);
+  SINO_KERNEL(remove_leak, RemoveLeakArgs);
   SINO_KERNEL(quantiles, QuantilesArgs);
   SINO_KERNEL(fit_powers, FitPowersArgs);
   SINO_KERNEL(mean_gradient, MeanGradientArgs);

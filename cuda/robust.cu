@@ -8,6 +8,7 @@
 
 #include "cuda/operations.h"
 #include "cuda/pointwise.cuh"
+#include "cuda/ranks.cuh"
 
 namespace sino::cuda {
 
@@ -17,36 +18,10 @@ constexpr int kThreads = 512, kBlocks = 1;  // resident; asked for more, as ptxa
 
 __device__ __forceinline__ bool is_finite(float x) { return fabsf(x) <= FLT_MAX; }
 
-// Floats in their order as whole numbers.
-__device__ __forceinline__ unsigned key_of(float value) {
-  const unsigned bits = __float_as_uint(value);
-  return bits >> 31 ? ~bits : bits | 0x80000000u;
-}
-__device__ __forceinline__ float value_of(unsigned key) {
-  return __uint_as_float(key >> 31 ? key & 0x7fffffffu : ~key);
-}
-
-// The values are what each(i, take) hands to take(value), i < count; of those, `number` in all, the one of rank ⌊q·(number − 1)⌋.
+// The value of rank ⌊q·(number − 1)⌋; NaN of none.
 template <typename Each>
-__device__ double rank_of(int64_t count, double number, double q, unsigned* histogram, const Each& each) {
-  if (number == 0) return NAN;
-  int64_t rank = int64_t(floor(q * (number - 1)));
-  unsigned found = 0, known = 0;
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    __syncthreads();  // the last one is read
-    if (threadIdx.x < 256) histogram[threadIdx.x] = 0;
-    __syncthreads();
-    for (int64_t i = threadIdx.x; i < count; i += kThreads)
-      each(i, [&](float value) {
-        const unsigned key = key_of(value);
-        if ((key & known) == found) atomicAdd(histogram + (key >> shift & 255), 1u);
-      });
-    __syncthreads();
-    unsigned digit = 0;
-    for (; digit < 255 && rank >= int64_t(histogram[digit]); digit++) rank -= histogram[digit];
-    found |= digit << shift, known |= 255u << shift;
-  }
-  return value_of(found);
+__device__ double quantile_of(int64_t count, double number, double q, unsigned* histogram, const Each& each) {
+  return number == 0 ? NAN : double(value_of_rank<kThreads>(count, int64_t(floor(q * (number - 1))), histogram, each));
 }
 
 __global__ void __launch_bounds__(kThreads, kBlocks) find_quantiles(QuantilesArgs args, double* result) {
@@ -62,7 +37,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks) find_quantiles(QuantilesArg
   number = block_fold(number, of_warp, Sum());
   squares = block_fold(squares, of_warp, Sum());
   for (int q = 0; q < args.quantiles; q++) {
-    const double value = rank_of(args.count, number, args.ranks[q], histogram, each);
+    const double value = quantile_of(args.count, number, args.ranks[q], histogram, each);
     if (threadIdx.x == 0) result[q] = value;
   }
   if (threadIdx.x > 0) return;
@@ -90,7 +65,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks) fit(FitPowersArgs args, dou
     for (double& sum : m) sum = block_fold(sum, of_warp, Sum());
     for (double& sum : b) sum = block_fold(sum, of_warp, Sum());
     solve_powers(m, b, args.order, c);
-    scale = 1.4826 * rank_of(args.count, number, 0.5, histogram, [&](int64_t i, const auto& take) {
+    scale = 1.4826 * quantile_of(args.count, number, 0.5, histogram, [&](int64_t i, const auto& take) {
               if (counts(i)) take(fabsf(residual(i)));
             });
   }
@@ -150,7 +125,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
     double number = 0;
     for (int64_t i = threadIdx.x; i < args.count; i += kThreads) each(i, [&](float) { number += 1; });
     number = block_fold(number, of_warp, Sum());
-    const double p95 = rank_of(args.count, number, 0.95, histogram, each);
+    const double p95 = quantile_of(args.count, number, 0.95, histogram, each);
     if (threadIdx.x > 0) continue;
     const float own = number > 0 ? metal_threshold(args, p95) : args.least;
     if (group == 0) *common = own;
