@@ -1,6 +1,6 @@
-// Fourier transforms of many lines of any length 2^a·3^b·5^c that shared memory holds: load, transform, store, in one kernel. It is the
-// transform of native/ops/fourier.h with its tables: decimation in frequency, natural order in, frequency f at place[f]; the way back
-// is the adjoint of every step, rounded turns included, so that ⟨Ax, y⟩ = ⟨x, Aᵀy⟩.
+// Fourier transforms of many lines of any length 2^a·3^b·5^c: load, transform, store, in one kernel; in shared memory, or in device memory
+// where that does not hold a line. It is the transform of native/ops/fourier.h with its tables: decimation in frequency, natural order
+// in, frequency f at place[f]; the way back is the adjoint of every step, rounded turns included, so that ⟨Ax, y⟩ = ⟨x, Aᵀy⟩.
 //
 // What is transformed is a job, a struct of plain data:
 //
@@ -95,62 +95,79 @@ struct LinePlace {
       : line(lines_first ? i % lines : i / count), number(lines_first ? i / lines : i % count) {}
 };
 
+// Lines [first, first + lines) of a slice.
 template <typename Job>
-__global__ void __launch_bounds__(kLineThreads) fft_lines_kernel(Job job, FftTable t, int at_once, int64_t slices) {
-  DYN_SHARED(float2, numbers);
-  const int first = int(blockIdx.x) * at_once, lines = min(at_once, job.lines - first), size = with_gaps(t.length);
-  for (int64_t slice = blockIdx.y; slice < slices; slice += gridDim.y) {
+__device__ __forceinline__ void transform_lines(const Job& job, const FftTable& t, float2* numbers, int64_t slice,
+                                                int first, int lines) {
+  const int size = with_gaps(t.length);
+  for (int i = int(threadIdx.x); i < lines * t.length; i += kLineThreads) {
+    const LinePlace p(i, lines, t.length, Job::kLinesIn);
+    const int to = Job::kForward ? p.number : t.place[p.number];
+    numbers[p.line * size + with_gaps(to)] = job.get(slice, first + p.line, p.number);
+  }
+  __syncthreads();
+  const float2* turns = t.turns;
+  int span = t.length;
+  if (Job::kForward) {
+    for (int s = 0; s < t.steps; s++) {
+      fft_any_step<false>(t.radix[s], numbers, lines, t.length, span, turns);
+      span /= t.radix[s], turns += span * (t.radix[s] - 1);
+    }
+  } else {
+    for (int s = 0; s < t.steps; s++) span /= t.radix[s], turns += span * (t.radix[s] - 1);
+  }
+  if constexpr (Job::kForward && Job::kBack) {
     for (int i = int(threadIdx.x); i < lines * t.length; i += kLineThreads) {
-      const LinePlace p(i, lines, t.length, Job::kLinesIn);
-      const int to = Job::kForward ? p.number : t.place[p.number];
-      numbers[p.line * size + with_gaps(to)] = job.get(slice, first + p.line, p.number);
-    }
-    __syncthreads();
-    const float2* turns = t.turns;
-    int span = t.length;
-    if (Job::kForward) {
-      for (int s = 0; s < t.steps; s++) {
-        fft_any_step<false>(t.radix[s], numbers, lines, t.length, span, turns);
-        span /= t.radix[s], turns += span * (t.radix[s] - 1);
-      }
-    } else {
-      for (int s = 0; s < t.steps; s++) span /= t.radix[s], turns += span * (t.radix[s] - 1);
-    }
-    if constexpr (Job::kForward && Job::kBack) {
-      for (int i = int(threadIdx.x); i < lines * t.length; i += kLineThreads) {
-        const LinePlace p(i, lines, t.length, false);
-        float2& z = numbers[p.line * size + with_gaps(t.place[p.number])];
-        z = job.multiply(p.number) * z;
-      }
-      __syncthreads();
-    }
-    if (Job::kBack)
-      for (int s = t.steps - 1; s >= 0; s--) {
-        turns -= span * (t.radix[s] - 1), span *= t.radix[s];
-        fft_any_step<true>(t.radix[s], numbers, lines, t.length, span, turns);
-      }
-    for (int i = int(threadIdx.x); i < lines * job.outputs; i += kLineThreads) {
-      const LinePlace p(i, lines, job.outputs, Job::kLinesOut);
-      const float2* line = numbers + p.line * size;
-      job.put(slice, first + p.line, p.number, [&](int f) { return line[with_gaps(Job::kBack ? f : t.place[f])]; });
+      const LinePlace p(i, lines, t.length, false);
+      float2& z = numbers[p.line * size + with_gaps(t.place[p.number])];
+      z = job.multiply(p.number) * z;
     }
     __syncthreads();
   }
+  if (Job::kBack)
+    for (int s = t.steps - 1; s >= 0; s--) {
+      turns -= span * (t.radix[s] - 1), span *= t.radix[s];
+      fft_any_step<true>(t.radix[s], numbers, lines, t.length, span, turns);
+    }
+  for (int i = int(threadIdx.x); i < lines * job.outputs; i += kLineThreads) {
+    const LinePlace p(i, lines, job.outputs, Job::kLinesOut);
+    const float2* line = numbers + p.line * size;
+    job.put(slice, first + p.line, p.number, [&](int f) { return line[with_gaps(Job::kBack ? f : t.place[f])]; });
+  }
+  __syncthreads();
+}
+
+template <typename Job>
+__global__ void __launch_bounds__(kLineThreads) fft_lines_kernel(Job job, FftTable t, int at_once, int64_t slices) {
+  DYN_SHARED(float2, numbers);
+  const int first = int(blockIdx.x) * at_once, lines = min(at_once, job.lines - first);
+  for (int64_t slice = blockIdx.y; slice < slices; slice += gridDim.y)
+    transform_lines(job, t, numbers, slice, first, lines);
+}
+
+// Lines too long for shared memory: one at a time in the workspace of the block.
+template <typename Job>
+__global__ void __launch_bounds__(kLineThreads)
+    long_lines_kernel(Job job, FftTable t, int64_t slices, float2* workspace) {
+  float2* const numbers = workspace + int64_t(blockIdx.x) * with_gaps(t.length);
+  for (int64_t i = blockIdx.x; i < slices * job.lines; i += gridDim.x)
+    transform_lines(job, t, numbers, i / job.lines, int(i % job.lines), 1);
 }
 
 template <typename Job>
 void fft_lines(cudaStream_t stream, const Job& job, const FftTables& tables, int64_t slices, const char* name) {
   const FftTable& t = tables.table();
-  const size_t of_line = size_t(with_gaps(t.length)) * sizeof(float2), most = most_shared_bytes();
-  if (of_line > most)
-    throw Error(
-        Code::unsupported,
-        "Expected transforms that this card's shared memory holds; take route \"direct\" or the device \"cpu\".",
-        {{"length", double(t.length)}, {"needed", double(of_line)}, {"available", double(most)}});
-  const int at_once = int(std::clamp<size_t>((48 << 10) / of_line, 1, kMostLines));
-  allow_shared(fft_lines_kernel<Job>, at_once * of_line);
-  const dim3 grid(unsigned((job.lines + at_once - 1) / at_once), unsigned(std::min<int64_t>(slices, 65535)));
-  LAUNCH(fft_lines_kernel<Job>, grid, kLineThreads, at_once * of_line, stream)(job, t, at_once, slices);
+  const size_t of_line = size_t(with_gaps(t.length)) * sizeof(float2);
+  if (of_line <= most_shared_bytes()) {
+    const int at_once = int(std::clamp<size_t>((48 << 10) / of_line, 1, kMostLines));
+    allow_shared(fft_lines_kernel<Job>, at_once * of_line);
+    const dim3 grid(unsigned((job.lines + at_once - 1) / at_once), unsigned(std::min<int64_t>(slices, 65535)));
+    LAUNCH(fft_lines_kernel<Job>, grid, kLineThreads, at_once * of_line, stream)(job, t, at_once, slices);
+  } else {
+    const int64_t blocks = std::min<int64_t>(slices * job.lines, 4 * device_attribute(cudaDevAttrMultiProcessorCount));
+    StreamMemory<float2> workspace(stream, size_t(blocks) * size_t(with_gaps(t.length)));
+    LAUNCH(long_lines_kernel<Job>, unsigned(blocks), kLineThreads, 0, stream)(job, t, slices, workspace.data());
+  }
   check_launch(name);
 }
 

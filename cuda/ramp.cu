@@ -7,8 +7,8 @@
 //   1536 points are 6 · 16 · 16: four times through shared memory. Forward steps leave the frequencies in the order of their
 //   digits, which the table of the response has, too; steps back take them from there. Every 32nd number is followed by a gap of
 //   one, so that the step of 16 numbers in a row meets two-fold bank conflicts and no worse.
-// Rows of any length that shared memory holds: 12288 points (6144 bins) at 99 KB, 24576 at 227 KB, 6144 at the 64 KB of compute
-//   capability 7.5; more is refused.
+// Rows that shared memory does not hold (beyond 6144 points, 3072 bins, at the 64 KB of compute capability 7.5; 12288 at 99 KB,
+//   24576 at 227 KB) live in device memory instead, as many of them as multiprocessors work on at once: 10 MB, much of it in L2.
 // Bytes. 4 read and 4 written per value: 64 slices × 720 views × 729 bins are 268 MB, 62 µs at an H200's 4.3 TB/s. Through shared
 //   memory 4 · 16 B per point, 2.3 GB: 76 µs at 29.6 TB/s. 5.2 GFLOP: 80 µs at half the FP32 rate; the three overlap. Never measured.
 // Agrees with the CPU to 1e-6 of the row's largest value: float32 transforms, turns from a table in double.
@@ -133,10 +133,8 @@ __device__ __forceinline__ void respond(const RampRows& r, float2* line) {
 }
 
 template <int F, bool Eight>
-__global__ void __launch_bounds__(kMostThreads) ramp_rows(RampRows r) {
-  DYN_SHARED(float2, lines);
-  float2* const line = lines + threadIdx.y * padded(r.length);
-  const int64_t pair = int64_t(blockIdx.x) * blockDim.y + threadIdx.y, row = 2 * pair, other = row + 1;
+__device__ __forceinline__ void filter_pair(const RampRows& r, float2* line, int64_t pair) {
+  const int64_t row = 2 * pair, other = row + 1;
   const bool one = row < r.rows, two = other < r.rows;
   const float *in = r.sinograms + row * r.bins, *in_other = in + r.bins;
   const float* weights = r.ray_weights ? r.ray_weights + (r.weights_per_view ? row % r.views * r.bins : 0) : nullptr;
@@ -195,17 +193,33 @@ __global__ void __launch_bounds__(kMostThreads) ramp_rows(RampRows r) {
 }
 
 template <int F, bool Eight>
+__global__ void __launch_bounds__(kMostThreads) ramp_rows(RampRows r) {
+  DYN_SHARED(float2, lines);
+  filter_pair<F, Eight>(r, lines + threadIdx.y * padded(r.length), int64_t(blockIdx.x) * blockDim.y + threadIdx.y);
+}
+
+// Rows too long for shared memory: one line of the workspace for each block. A thread's last step reads what its next first step writes.
+template <int F, bool Eight>
+__global__ void __launch_bounds__(kMostThreads) long_rows(RampRows r, float2* workspace) {
+  float2* const line = workspace + int64_t(blockIdx.x) * padded(r.length);
+  for (int64_t pair = blockIdx.x; 2 * pair < r.rows; pair += gridDim.x) filter_pair<F, Eight>(r, line, pair);
+}
+
+template <int F, bool Eight>
 void launch(cudaStream_t stream, const RampRows& rows) {
   const int threads = std::clamp(rows.length / 16, 1, kMostThreads), at_once = std::max(1, kThreadsWanted / threads);
   const size_t bytes = size_t(at_once) * size_t(padded(rows.length)) * sizeof(float2);
-  const size_t most = most_shared_bytes();
-  if (bytes > most)
-    throw Error(Code::unsupported,
-                "Expected rows that this card's shared memory holds; filter wider detectors on the device \"cpu\".",
-                {{"bins", double(rows.bins)}, {"needed", double(bytes)}, {"available", double(most)}});
-  allow_shared(ramp_rows<F, Eight>, bytes);
-  const int64_t blocks = ((rows.rows + 1) / 2 + at_once - 1) / at_once;
-  LAUNCH((ramp_rows<F, Eight>), unsigned(blocks), dim3(unsigned(threads), unsigned(at_once)), bytes, stream)(rows);
+  const int64_t pairs = (rows.rows + 1) / 2;
+  if (bytes <= most_shared_bytes()) {
+    allow_shared(ramp_rows<F, Eight>, bytes);
+    LAUNCH((ramp_rows<F, Eight>), unsigned((pairs + at_once - 1) / at_once), dim3(unsigned(threads), unsigned(at_once)),
+           bytes, stream)
+    (rows);
+  } else {
+    const int64_t blocks = std::min<int64_t>(pairs, 2 * device_attribute(cudaDevAttrMultiProcessorCount));
+    StreamMemory<float2> workspace(stream, size_t(blocks) * size_t(padded(rows.length)));
+    LAUNCH((long_rows<F, Eight>), unsigned(blocks), unsigned(threads), 0, stream)(rows, workspace.data());
+  }
   check_launch("ramp_filter");
 }
 

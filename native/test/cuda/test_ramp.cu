@@ -53,16 +53,17 @@ TEST(ramp_filter_of_wide_detectors) {
 }
 
 #if !defined(__CUDACC__)
-TEST(ramp_filter_refuses_rows_beyond_shared_memory) {
+TEST(ramp_filter_of_rows_beyond_shared_memory) {
+  const auto before = simt::device().properties;
   simt::device().properties.sharedMemPerBlockOptin = 64 << 10;
-  bool refused = false;
-  try {
-    agrees(4096, 1, 1);
-  } catch (const Error& error) {
-    refused = error.code == Code::unsupported;
-  }
-  CHECK(refused);
-  simt::device().properties.sharedMemPerBlockOptin = 227 << 10;
+  CHECK(agrees(3072, 1, 1));                  // 6144, the last that fit
+  CHECK(agrees(4096, 3, 1, Weights::views));  // 8192: an odd number of rows
+  CHECK(agrees(4097, 1, 1));                  // 12288
+  simt::device().properties.sharedMemPerBlockOptin = 8 << 10;
+  simt::device().properties.multiProcessorCount = 1;  // blocks take several rows each
+  CHECK(agrees(600, 7, 1));                           // 1536: 6 · 16 · 16
+  CHECK(agrees(1500, 5, 1, Weights::rays));           // 3072: 12 · 16 · 16
+  simt::device().properties = before;
 }
 #endif
 

@@ -50,6 +50,16 @@ TEST(rebin_agrees_with_the_cpu) {
   CHECK(agrees(Beam::arc, 1500, 5, 1, 0.03, Shares::halves));  // one view a block
 }
 
+#if !defined(__CUDACC__)
+TEST(rebin_of_4096_bins_within_64_kb) {
+  const auto before = simt::device().properties;
+  simt::device().properties.sharedMemPerBlockOptin = 64 << 10;
+  const bool ok = agrees(Beam::arc, 4096, 3, 1, 0.01, Shares::halves);
+  simt::device().properties = before;
+  CHECK(ok);
+}
+#endif
+
 TEST(rebin_of_no_slices) {
   OnDevice<float> any(std::vector<float>{1});
   cuda::rebin(nullptr, {RebinPlan(), 0, any.data(), any.data()});
