@@ -3,7 +3,6 @@
 
 #include "native/napi/job.h"
 #include "native/recon/patch2self.h"
-#include "native/runtime/finite.h"
 
 namespace sino {
 
@@ -58,6 +57,8 @@ std::vector<std::vector<int64_t>> groups_of(Arguments& a, int64_t volumes) {
   return groups;
 }
 
+constexpr double kStepsOfProduct = 0.1;  // beside a sample of a ray: vectors of multiply-adds
+
 Work patch2self(Arguments& a, int64_t* total) {
   const int64_t volumes = volumes_of(a), voxels = a.integer("voxels", 0, kMost);
   const auto groups = groups_of(a, volumes);
@@ -66,11 +67,15 @@ Work patch2self(Arguments& a, int64_t* total) {
   const float* input = a.input<float>("input", count);
   const uint8_t* where = a.has("where") ? a.input<uint8_t>("where", voxels) : nullptr;
   float* output = a.output<float>("output", count);
-  return {[=](const Context& context, const Backend& backend) -> Numbers {
-    require_finite(context, input, count, "dwi");
-    sino::patch2self(context, backend, {volumes, voxels, input, where, groups, output});
-    return {};
-  }};
+  double products = 0;
+  for (const std::vector<int64_t>& group : groups) products += double(group.size()) * double(group.size());
+  return {[=](const Context& job, const Backend& backend) -> Numbers {
+            in_slabs(
+                job, Patch2SelfArgs{volumes, voxels, input, where, groups, output},
+                [&](const Context& context, const Patch2SelfArgs& all) { sino::patch2self(context, backend, all); });
+            return {};
+          },
+          needs(&Backend::covariance, &Backend::mix_volumes), kStepsOfProduct * products * double(voxels)};
 }
 
 }  // namespace

@@ -93,21 +93,6 @@ IterativeOptions iterative_options(Arguments& a, const Geometry& g) {
   return o;
 }
 
-// Slices of sinograms, start images and images, and a mask for all.
-struct IterativeArrays {
-  IterativeArgs args;
-  int64_t rays, pixels, working;
-};
-void arrays(Cut& cut, IterativeArrays& a) {
-  cut.along(a.args.slices);
-  cut.position(a.args.first);
-  cut.finite(a.args.sinograms, a.rays, "sinograms");
-  cut.finite(a.args.start, a.pixels, "start");
-  if (a.args.mask) cut.table(a.args.mask, a.pixels);
-  cut.out(a.args.images, a.pixels);
-  cut.working(a.working);
-}
-
 Work reconstruct(Arguments& a, int64_t* total) {
   PlannedCall call(a, "sinograms", "images");
   const Geometry& g = call.geometry();

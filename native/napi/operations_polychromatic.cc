@@ -5,7 +5,6 @@
 #include "native/napi/job.h"
 #include "native/napi/options.h"
 #include "native/recon/polychromatic_mar.h"
-#include "native/runtime/finite.h"
 
 namespace sino {
 
@@ -63,6 +62,20 @@ PolychromaticMarOptions options_of(Arguments& a) {
   return o;
 }
 
+// Of each slice: projections and back-projections, many of them of the metal's box alone.
+constexpr double kTimesSeen = 30;
+
+std::function<bool(const Backend&)> polychromatic_needs() {
+  return needs(&Backend::select, &Backend::joseph_project, &Backend::non_zero, &Backend::combine, &Backend::interpolate,
+               &Backend::gaussian, &Backend::tissue_thresholds, &Backend::tissue_prior, &Backend::ramp_filter,
+               &Backend::backproject, &Backend::linearize, &Backend::tissue_split, &Backend::inversion,
+               &Backend::threshold, &Backend::label_components, &Backend::metal_mask, &Backend::morphology,
+               &Backend::bounds, &Backend::metal_path, &Backend::resample, &Backend::mean_path, &Backend::ray_variance,
+               &Backend::quantiles, &Backend::ray_evidence, &Backend::fit_powers, &Backend::find_leak,
+               &Backend::remove_leak, &Backend::ray_calibrate, &Backend::ray_spread, &Backend::ray_blend,
+               &Backend::mean_gradient);
+}
+
 Work polychromatic(Arguments& a, int64_t* total) {
   auto geometry = std::make_shared<Geometry>(a.geometry("geometry"));
   auto options = std::make_shared<PolychromaticMarOptions>(options_of(a));
@@ -76,14 +89,17 @@ Work polychromatic(Arguments& a, int64_t* total) {
   uint8_t* metal = a.output<uint8_t>("metal", pixels);
   double* verdicts = a.output<double>("verdicts", slices * kVerdictNumbers);
   *total = 0;
-  return {[=](const Context& context, const Backend& backend) -> Numbers {
-    require_finite(context, sinograms, rays, "sinograms");
-    const FbpPlan plan = fbp_plan(*geometry, fbp);
-    polychromatic_mar(context, backend,
-                      {*geometry, plan, *options, slices, sinograms, masks, images, metal,
-                       reinterpret_cast<SliceVerdict*>(verdicts)});
-    return {};
-  }};
+  return {[=](const Context& job, const Backend& backend) -> Numbers {
+            const FbpPlan plan = fbp_plan(*geometry, fbp);
+            const PolychromaticMarArgs all{*geometry, plan,      *options,
+                                           slices,    sinograms, masks,
+                                           images,    metal,     reinterpret_cast<SliceVerdict*>(verdicts)};
+            in_slabs(job, all, [&](const Context& context, const PolychromaticMarArgs& slab) {
+              polychromatic_mar(context, backend, slab);
+            });
+            return {};
+          },
+          polychromatic_needs(), kTimesSeen * double(slices) * steps_of(*geometry, geometry->views())};
 }
 
 constexpr int64_t kMost = int64_t(1) << 40;

@@ -59,4 +59,19 @@ int64_t iterative_work(const IterativeOptions& options, int64_t slices, int64_t 
 // Bytes of working memory of a slice.
 int64_t iterative_memory(const IterativeOptions& options, const Geometry& geometry);
 
+// As a call on arrays of the caller, which a device gets in slabs (native/runtime/slabs.h).
+struct IterativeArrays {
+  IterativeArgs args;
+  int64_t rays, pixels, working;
+};
+inline void arrays(Cut& cut, IterativeArrays& a) {
+  cut.along(a.args.slices);
+  cut.position(a.args.first);
+  cut.finite(a.args.sinograms, a.rays, "sinograms");
+  cut.finite(a.args.start, a.pixels, "start");
+  if (a.args.mask) cut.table(a.args.mask, a.pixels);
+  cut.out(a.args.images, a.pixels);
+  cut.working(a.working);
+}
+
 }  // namespace sino

@@ -90,7 +90,7 @@ void metal_trace(const Context& context, const Backend& backend, const Geometry&
 void reduce_metal_in_sinograms(const Context& context, const Backend& backend, const MarSinogramArgs& args) {
   const int64_t rays = args.geometry.rays(), pixels = args.geometry.grid.pixels();
   const int64_t at_once = context.batch(args.slices);
-  context.fill_zero(args.full_views, sizeof *args.full_views);
+  if (args.slices == 0) context.fill_zero(args.full_views, sizeof *args.full_views);  // else the first batch says it
   for (int64_t s = 0; s < args.slices; s += at_once) {
     const Batch batch = {context,
                          backend,

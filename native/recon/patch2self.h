@@ -7,6 +7,7 @@
 // problems.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -22,6 +23,17 @@ struct Patch2SelfArgs {
   std::vector<std::vector<int64_t>> groups;
   float* output;  // not the input
 };
+
+// A device gets it at once: every volume is predicted from all others.
+inline void arrays(Cut& cut, Patch2SelfArgs& a) {
+  size_t largest = 0;
+  for (const std::vector<int64_t>& group : a.groups) largest = std::max(largest, group.size());
+  cut.at_once();
+  cut.finite(a.input, a.volumes * a.voxels, "dwi");
+  cut.in(a.where, a.voxels);
+  cut.out(a.output, a.volumes * a.voxels);
+  cut.working(2 * int64_t(largest) * a.voxels * int64_t(sizeof(float)));
+}
 
 void patch2self(const Context& context, const Backend& backend, const Patch2SelfArgs& args);
 

@@ -501,7 +501,7 @@ void polychromatic_mar(const Context& context, const Backend& backend, const Pol
   const int64_t rays = args.geometry.rays(), pixels = args.geometry.grid.pixels();
   for (int64_t s = 0; s < args.slices; s++) {
     Slice slice{context, backend, args, args.sinograms + s * rays, args.masks ? args.masks + s * pixels : nullptr};
-    args.verdicts[s] = slice.run(args.images + s * pixels, args.metal + s * pixels);
+    args.verdicts[args.first + s] = slice.run(args.images + s * pixels, args.metal + s * pixels);
   }
 }
 

@@ -71,9 +71,23 @@ struct PolychromaticMarArgs {
   const uint8_t* masks;    // null: found
   float* images;           // 1/mm
   uint8_t* metal;          // where metal was taken to be in the end
-  SliceVerdict* verdicts;  // [slices]
+  SliceVerdict* verdicts;  // of all slices of the call, the host's
+  int64_t first = 0;       // of these slices among them
 };
 void polychromatic_mar(const Context& context, const Backend& backend, const PolychromaticMarArgs& args);
+
+// A device gets the slices in slabs (native/runtime/slabs.h). Slices are worked on one after the other: one needs some
+// 26 arrays of rays and 12 of images beside those of the call.
+inline void arrays(Cut& cut, PolychromaticMarArgs& a) {
+  const int64_t rays = a.geometry.rays(), pixels = a.geometry.grid.pixels();
+  cut.along(a.slices);
+  cut.position(a.first);
+  cut.finite(a.sinograms, rays, "sinograms");
+  cut.in(a.masks, pixels);
+  cut.out(a.images, pixels);
+  cut.out(a.metal, pixels);
+  cut.working((26 * rays + 12 * pixels) * 4);
+}
 
 // Units of progress: one per slice.
 
