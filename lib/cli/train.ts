@@ -40,6 +40,10 @@ async function readTraining(path: string): Promise<TrainingConfig> {
 export function train(path: string, given: { output: string; resume?: boolean }): Command {
   return async ({ console, options, signal }) => {
     const config = await readTraining(path);
+    if (config.precision === "float16" && (config.provider ?? "cpu") === "cpu")
+      console.log(
+        "float16: the processors have no products of it and compute them in float32; a graphics processor gains.",
+      );
     const seconds: number[] = [];
     const result = await trainNetwork(options.threads ? { ...config, threads: options.threads } : config, {
       folder: given.output,
@@ -59,11 +63,12 @@ export function train(path: string, given: { output: string; resume?: boolean })
         });
       },
     });
-    const { steps, loss, best, bestStep, model } = result;
+    const { steps, loss, best, bestStep, skipped, model } = result;
     const text = [
       `steps       ${steps}`,
       `loss        ${loss.toPrecision(5)}`,
       ...(best === null ? [] : [`validation  ${best.toPrecision(5)}, best after step ${bestStep}`]),
+      ...(skipped ? [`skipped     ${skipped} steps, whose gradients overflowed float16`] : []),
       `model       ${model}`,
       "",
     ].join("\n");

@@ -1,5 +1,6 @@
 /** Writes a graph as an ONNX model: one file, no external data. Field numbers are those of onnx.proto. */
 import type { Graph } from "./graph.ts";
+import { halve } from "./half.ts";
 import { lower } from "./lower.ts";
 import { operationOf } from "./operation.ts";
 import { onnxTypes } from "./ops/elementwise.ts";
@@ -14,6 +15,8 @@ const irVersion = 9;
 const floats = new Set(["alpha", "beta", "gamma", "epsilon", "momentum", "cubic_coeff_a", "extrapolation_value"]);
 
 export interface WriteOptions {
+  /** Mixed precision: convolutions and matrix products in float16 (half.ts); default false. */
+  readonly half?: boolean | undefined;
   /** Written into the model as key and value. */
   readonly metadata?: Readonly<Record<string, string>>;
   /** Names for axes whose length may change from run to run, by input or output: `{ x: ["n", undefined, "h", "w"] }`. */
@@ -22,7 +25,7 @@ export interface WriteOptions {
 
 /** The bytes of an ONNX model. Throws ERR_SINO_UNSUPPORTED where an operation is unknown. */
 export function writeOnnx(graph: Graph, options: WriteOptions = {}): Uint8Array<ArrayBuffer> {
-  const plain = lower(graph);
+  const plain = options.half ? halve(lower(graph)) : lower(graph);
   const model = new Message().int(1, irVersion).text(2, "sinogram").message(7, graphMessage(plain, options));
   model.message(8, new Message().text(1, "").int(2, opset));
   for (const [key, value] of Object.entries(options.metadata ?? {}))

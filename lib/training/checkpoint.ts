@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { sinoError } from "../core/errors.ts";
 import { type NamedArray, readSafetensors, writeSafetensors } from "../data/safetensors.ts";
 import type { ParameterSpec } from "../networks/index.ts";
+import type { LossScaling } from "./scaling.ts";
 import { views } from "./state.ts";
 
 /** Everything that a step changes. */
@@ -28,6 +29,8 @@ export interface RunProgress {
   /** Smallest validation loss, and after which step. */
   readonly best: number | null;
   readonly bestStep: number;
+  /** In half precision: the loss's factor and what was skipped. */
+  readonly scaling?: LossScaling | undefined;
   /** Of the settings that a resumed run must share. */
   readonly digest: string;
 }

@@ -103,6 +103,10 @@ const schema = z.strictObject({
   /** Ends after so many validations without a better one; default never. */
   patience: whole.optional(),
   threads: whole.optional(),
+  /** "float16": convolutions and matrix products in half precision, weights and optimiser in float32; default float32. */
+  precision: z.enum(["float32", "float16"]).optional(),
+  /** What runs the steps; default the processors. One that is not there is refused. */
+  provider: z.enum(["cpu", "cuda", "tensorrt", "webgpu", "dml", "coreml"]).optional(),
   /** Less memory for a third more time: a U-Net's blocks are computed again for the gradient. */
   frugal: z.boolean().optional(),
   /** For the model card. */

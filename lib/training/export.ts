@@ -48,6 +48,7 @@ export async function exportModel(
       optimizer: config.optimizer ?? {},
       ...(config.diffusion && { diffusion: config.diffusion }),
       steps: progress.step,
+      ...(progress.scaling && { precision: "float16", skipped: progress.scaling.skipped }),
       batch: config.batch,
       seed: config.seed ?? 0,
     },

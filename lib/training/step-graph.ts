@@ -3,7 +3,7 @@
  * that only computes the loss.
  *
  * Inputs: the state (`parameters`, `first`, `second`, `average`, `buffers`), the numbers of the step (`rate`,
- * `correction1`, `correction2`, `keep`), the samples `input` and `target`, and `weight` [N] of each sample; where the
+ * `correction1`, `correction2`, `keep`, in half precision `scale` of the loss), the samples `input` and `target`, and `weight` [N] of each sample; where the
  * recipe asks for them `pose` [N, 3, 2] (warp.ts: then samples are larger than what the network sees), `noise`, `turn` [N], `gain` [N], `shift` [N], and for diffusion `t` [N] and `mix` [N, 4]: the network sees
  * mix₀·clean + mix₁·noise and is asked for mix₂·clean + mix₃·noise.
  * Outputs: the state after the step under the same names with `next_` before them, `loss` and `norm`.
@@ -12,6 +12,7 @@ import { sinoError } from "../core/errors.ts";
 import {
   add,
   concat,
+  div,
   equal,
   Graph,
   gradients,
@@ -78,6 +79,8 @@ export interface StepGraphOptions {
   /** A U-Net's blocks are computed again for the gradient instead of kept: less memory, a third more time. */
   readonly frugal?: boolean;
   readonly recipe?: Recipe;
+  /** Convolutions and matrix products in float16; the loss is scaled for its gradients. */
+  readonly half?: boolean | undefined;
 }
 
 export interface StepGraph {
@@ -235,7 +238,10 @@ export function stepGraph(options: StepGraphOptions): StepGraph {
   const { adversarial } = options.loss;
   const critic = adversarial && addCritic(graph, losses, adversarial.network);
   const loss = critic ? add(losses.loss, mul(critic.fooled, adversarial.weight)) : losses.loss;
-  const updated = adamStep(state, slopeOf(loss, source), rates, options.optimizer);
+  const scale = options.half ? graph.input("scale", []) : undefined;
+  const slope = (of: Tensor, by: VectorSource) => (scale ? div(slopeOf(mul(of, scale), by), scale) : slopeOf(of, by));
+  const updated = adamStep(state, slope(loss, source), rates, options.optimizer);
+  let { norm } = updated;
   graph.output("next_parameters", updated.parameters);
   graph.output("next_first", updated.first);
   graph.output("next_second", updated.second);
@@ -248,14 +254,22 @@ export function stepGraph(options: StepGraphOptions): StepGraph {
   if (critic) {
     const moment = (name: string) => graph.input(name, critic.vector.shape);
     const before = { parameters: critic.vector, first: moment("criticFirst"), second: moment("criticSecond") };
-    const after = adamStep(before, slopeOf(critic.own, critic.source), rates, options.optimizer);
+    const after = adamStep(before, slope(critic.own, critic.source), rates, options.optimizer);
     graph.output("next_critic", after.parameters);
     graph.output("next_criticFirst", after.first);
     graph.output("next_criticSecond", after.second);
+    // what overflows in the discriminator's gradient has to be seen, too
+    if (scale) norm = add(norm, mul(after.norm, 0));
   }
   graph.output("loss", loss);
-  graph.output("norm", updated.norm);
-  return { model: writeOnnx(graph), parameters, buffers, critic: critic?.parameters ?? [], targetShape };
+  graph.output("norm", norm);
+  return {
+    model: writeOnnx(graph, { half: options.half }),
+    parameters,
+    buffers,
+    critic: critic?.parameters ?? [],
+    targetShape,
+  };
 }
 
 /** The gradient of a loss by a network's parameters, one after the other. */

@@ -26,6 +26,7 @@ import { exportModel } from "./export.ts";
 import { corrections } from "./optimizer.ts";
 import { trainingPage } from "./plot.ts";
 import { initialVector } from "./random.ts";
+import { afterGood, afterOverflow, firstScaling } from "./scaling.ts";
 import { rateFactor } from "./schedule.ts";
 import { lengthOf, views } from "./state.ts";
 import { type LossDescription, lossGraph, type StepGraph, type StepGraphOptions, stepGraph } from "./step-graph.ts";
@@ -42,6 +43,9 @@ export interface TrainingEvent {
   readonly seconds: number;
   /** Seconds that the step waited for its batch. */
   readonly wait: number;
+  /** In half precision: what the loss was multiplied by, and how many steps were skipped so far because gradients overflowed. */
+  readonly lossScale?: number;
+  readonly skipped?: number;
   /** After a validation. */
   readonly validation?: number;
 }
@@ -60,6 +64,8 @@ export interface TrainResult {
   readonly loss: number;
   readonly best: number | null;
   readonly bestStep: number;
+  /** Steps whose gradients overflowed float16. */
+  readonly skipped?: number;
   readonly model: string;
 }
 
@@ -67,7 +73,14 @@ const scalar = (value: number): Values => ({ data: Float32Array.of(value), shape
 const vector = (data: Float32Array): Values => ({ data, shape: [data.length] });
 
 /** Settings that a resumed run must share: all but how long and how often. */
-function digestOf({ steps: _, validateEvery: _v, patience: _p, threads: _t, ...rest }: TrainingConfig): string {
+function digestOf({
+  steps: _,
+  validateEvery: _v,
+  patience: _p,
+  threads: _t,
+  provider: _r,
+  ...rest
+}: TrainingConfig): string {
   return createHash("sha256").update(JSON.stringify(rest)).digest("hex").slice(0, 16);
 }
 
@@ -119,6 +132,7 @@ class Run {
       average: average > 0,
       frugal: config.frugal ?? false,
       recipe: recipeOf(config, dataset),
+      half: config.precision === "float16",
     };
     const graph = stepGraph(graphOptions);
     await makeFolder(options.folder);
@@ -142,7 +156,8 @@ class Run {
       }),
     });
     const state = make();
-    let progress: RunProgress = { step: 0, best: null, bestStep: 0, digest: digestOf(config) };
+    const scaling = graphOptions.half ? { scaling: firstScaling } : {};
+    let progress: RunProgress = { step: 0, best: null, bestStep: 0, ...scaling, digest: digestOf(config) };
     let log: string[] = [];
     if (await hasCheckpoint(options.folder)) {
       progress = await readCheckpoint(options.folder, graph, state, progress.digest);
@@ -155,7 +170,10 @@ class Run {
       if (config.from !== undefined && state.buffers) await startFrom(config.from, graph.buffers, state.buffers);
       state.critic?.set(await initialVector(graph.critic, critics, seed + 1));
     }
-    const sessionOptions = config.threads ? { threads: config.threads } : {};
+    const sessionOptions = {
+      ...(config.threads && { threads: config.threads }),
+      ...(config.provider && { providers: [config.provider] }),
+    };
     const step = await openSession(graph.model, sessionOptions);
     const loss = await openSession(lossGraph(graphOptions), sessionOptions);
     return new Run(config, options, { graph, step, loss, dataset }, [state, make(), progress, log]);
@@ -209,15 +227,16 @@ class Run {
       await nextTurn();
     }
     const model = await this.#export();
-    const { step, best, bestStep } = this.#progress;
-    return { steps: step, loss: last, best, bestStep, model };
+    const { step, best, bestStep, scaling } = this.#progress;
+    return { steps: step, loss: last, best, bestStep, ...(scaling && { skipped: scaling.skipped }), model };
   }
 
   async #one(feeds: Record<string, Values>, step: number): Promise<Omit<TrainingEvent, "wait">> {
     const { steps, optimizer = {}, schedule, average = 0.999 } = this.#config;
+    const { scaling } = this.#progress;
     const started = performance.now();
     const rate = (optimizer.rate ?? 1e-3) * rateFactor(step, steps, schedule);
-    const [correction1, correction2] = corrections(step + 1, optimizer);
+    const [correction1, correction2] = corrections(step + 1 - (scaling?.skipped ?? 0), optimizer);
     const into: Record<string, Values> = {};
     for (const [name, data] of Object.entries(this.#spare)) into[`next_${name}`] = vector(data);
     const results = await this.#step.run(
@@ -227,6 +246,7 @@ class Run {
         rate: scalar(rate),
         correction1: scalar(correction1),
         correction2: scalar(correction2),
+        ...(scaling && { scale: scalar(scaling.scale) }),
         // early on the average follows quickly, else it would remember the start
         keep: scalar(Math.min(average, (1 + step) / (10 + step))),
       },
@@ -234,7 +254,9 @@ class Run {
     );
     const loss = results["loss"]!.data[0] as number;
     const norm = results["norm"]!.data[0] as number;
-    if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+    const isGood = Number.isFinite(loss) && Number.isFinite(norm);
+    const scaled = scaling && (isGood ? afterGood(scaling) : afterOverflow(scaling));
+    if (!isGood && !scaled) {
       const kept = (await hasCheckpoint(this.#options.folder))
         ? "The last good checkpoint is kept"
         : "Nothing was saved yet";
@@ -244,8 +266,11 @@ class Run {
         { details: { step: step + 1, loss, norm } },
       );
     }
-    [this.#state, this.#spare] = [this.#spare, this.#state];
-    return { step: step + 1, steps, loss, norm, rate, seconds: (performance.now() - started) / 1000 };
+    // a step whose gradients overflowed leaves everything but the loss's factor as it was
+    if (isGood) [this.#state, this.#spare] = [this.#spare, this.#state];
+    if (scaled) this.#progress = { ...this.#progress, scaling: scaled };
+    const half = scaling && scaled ? { lossScale: scaling.scale, skipped: scaled.skipped } : {};
+    return { step: step + 1, steps, loss, norm, rate, seconds: (performance.now() - started) / 1000, ...half };
   }
 
   #stateFeeds(): Record<string, Values> {

@@ -2,7 +2,7 @@
  * Crops turned by any angle and enlarged: more pixels are read than the network sees, and the step's model samples them at the points of a
  * turned grid, inputs and targets at the same ones.
  */
-import { gridSample, matmul, reshape, type Tensor } from "../graph/index.ts";
+import { add, gridSample, mul, reshape, split, type Tensor } from "../graph/index.ts";
 import type { Crop } from "./samples.ts";
 
 /** How a patch lies in the pixels that are read for it: its middle among them, how it is turned and enlarged. */
@@ -60,8 +60,10 @@ export function warped(x: Tensor, pose: Tensor, patch: readonly number[], times:
   const [rows, columns] = patch.map((n) => n * times) as [number, number];
   const from = (i: number, n: number) => (i + 0.5 - n / 2) / times;
   const points = Array.from({ length: rows }, (_, r) =>
-    Array.from({ length: columns }, (_, c) => [from(c, columns), from(r, rows), 1]),
+    Array.from({ length: columns }, (_, c) => [from(c, columns), from(r, rows)]),
   );
-  const grid = matmul(x.graph.constant(points.flat(2), [1, rows * columns, 3]), pose);
+  const [u, v] = split(x.graph.constant(points.flat(2), [1, rows * columns, 2]), [1, 1], 2) as [Tensor, Tensor];
+  const [byColumn, byRow, middle] = split(pose, [1, 1, 1], 1) as [Tensor, Tensor, Tensor];
+  const grid = add(add(mul(u, byColumn), mul(v, byRow)), middle);
   return gridSample(x, reshape(grid, [x.shape[0]!, rows, columns, 2]), isMask ? "nearest" : "linear");
 }
