@@ -8,7 +8,8 @@ import {
   materialOf,
 } from "../physics/materials.ts";
 import { type Physics, parsePhysics } from "../physics/physics.ts";
-import type { Spectrum } from "../physics/spectrum.ts";
+import { makeSpectrum, type Spectrum } from "../physics/spectrum.ts";
+import { fitWaterCorrection } from "../physics/water-correction.ts";
 
 /**
  * How rays that graze metal are modelled: "div4", the field's quarter paths; "subray", several rays through an outline finer than the
@@ -38,6 +39,8 @@ export interface MarPhysics {
   /** Of p, p², …: what made the sinogram linear in water. */
   waterCorrection: readonly number[];
   edge: MarEdgeModel;
+  /** With edge "auto": the spectrum, at the same energies, and water correction of a scanner, taken for "subray"; default the ones above. */
+  scanner?: { spectrum: Spectrum; waterCorrection: readonly number[] } | undefined;
   metals: readonly PossibleMetal[];
 }
 
@@ -63,9 +66,20 @@ export function possibleMetals(
   });
 }
 
+/** A spectrum as detectors of scanners see it, who integrate energy: photons weighed by theirs. */
+function integrated(spectrum: Spectrum, referenceKeV: number) {
+  const { energiesKeV, photons, name } = spectrum;
+  const weighted = makeSpectrum({
+    name: `${name}, energy integrated`,
+    energiesKeV,
+    photons: photons.map((n, i) => n * energiesKeV[i]!),
+  });
+  return { spectrum: weighted, waterCorrection: fitWaterCorrection(weighted, { referenceKeV }) };
+}
+
 /**
  * From the physics of a scan: spectrum, water correction, photons, and the metal with its density as known. "auto" is the field's
- * 120 kVp with metal, density and edge model unknown.
+ * 120 kVp with metal, density and edge model unknown, its energy integrated where rays are those of a scanner.
  */
 export function marPhysics(physics: Physics | "auto" = "auto"): MarPhysics {
   const { spectrum, referenceKeV, muWater, tissue, photons, dose, scatter, waterCorrection, metal } =
@@ -80,6 +94,7 @@ export function marPhysics(physics: Physics | "auto" = "auto"): MarPhysics {
     scatter: Number.isFinite(photons) ? scatter.photons * dose : 0,
     waterCorrection,
     edge: physics === "auto" ? "auto" : metal.edge === "none" ? "subray" : metal.edge,
+    scanner: physics === "auto" ? integrated(spectrum, referenceKeV) : undefined,
     metals: physics === "auto" ? possibleMetals() : [known],
   };
 }
@@ -104,7 +119,7 @@ function grouped(photons: Float64Array, ratios: readonly Float64Array[]) {
 }
 
 export function physicsTables(physics: MarPhysics) {
-  const { spectrum, referenceKeV, muWater, tissue, metals, photons, scatter, edge } = physics;
+  const { spectrum, referenceKeV, muWater, tissue, metals, photons, scatter, edge, scanner } = physics;
   const materials = [materialOf("water"), materialOf("bone"), ...metals.map(({ material }) => material)];
   const ratios = materials.map((material) => attenuationRatios(material, spectrum, referenceKeV));
   return {
@@ -112,6 +127,12 @@ export function physicsTables(physics: MarPhysics) {
     attenuations: Float64Array.from(metals, (m) => linearAttenuation(m.material, referenceKeV, m.density)),
     tolerances: Float64Array.from(metals, ({ tolerance }) => tolerance),
     waterCorrection: Float64Array.from(physics.waterCorrection),
+    ...(scanner
+      ? {
+          scannerWeights: grouped(scanner.spectrum.photons, []).weights,
+          scannerWaterCorrection: Float64Array.from(scanner.waterCorrection),
+        }
+      : {}),
     low: muWater * (1 + tissue.lowHu / 1000),
     high: muWater * (1 + tissue.highHu / 1000),
     photons,

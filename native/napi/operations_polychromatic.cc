@@ -20,6 +20,22 @@ std::vector<float> ratios_of(const std::vector<double>& all, size_t energies, si
   return ratios;
 }
 
+Spectrum beam_of(const std::vector<double>& weights, size_t energies, const std::vector<double>& correction) {
+  require(energies >= 1 && energies <= kMaxEnergies && weights.size() == energies, Code::out_of_range,
+          "Expected 1 to 1024 energies, the same in all spectra.");
+  require(correction.size() >= 1 && correction.size() <= kMaxCorrectionOrder, Code::out_of_range,
+          "Expected 1 to 8 coefficients of the water correction.");
+  double sum = 0;
+  for (double w : weights) {
+    require(w >= 0 && std::isfinite(w), Code::out_of_range, "Spectrum weights must be finite and not negative.");
+    sum += w;
+  }
+  require(sum > 0, Code::out_of_range, "The spectrum has no photons.");
+  Spectrum beam{{}, correction};
+  for (double w : weights) beam.weights.push_back(static_cast<float>(w / sum));
+  return beam;
+}
+
 PolychromaticMarOptions options_of(Arguments& a) {
   PolychromaticMarOptions o;
   const std::string edge = a.text("edge");
@@ -36,22 +52,15 @@ PolychromaticMarOptions options_of(Arguments& a) {
   o.high = a.number("high");
   require(o.photons > 0 && o.scatter >= 0 && o.mu_water > 0 && o.high > o.low, Code::out_of_range,
           "Expected positive photons and muWater, scatter that is not negative, and high above low.");
-  o.water_correction = a.numbers("waterCorrection");
-  require(o.water_correction.size() >= 1 && o.water_correction.size() <= kMaxCorrectionOrder, Code::out_of_range,
-          "Expected 1 to 8 coefficients of the water correction.");
   const std::vector<double> weights = a.numbers("weights"), ratios = a.numbers("ratios"),
                             attenuations = a.numbers("attenuations"), tolerances = a.numbers("tolerances");
   const size_t energies = weights.size(), metals = attenuations.size();
-  require(energies >= 1 && energies <= kMaxEnergies, Code::out_of_range, "Expected 1 to 1024 energies.");
+  o.beam = beam_of(weights, energies, a.numbers("waterCorrection"));
+  o.scanner = a.has("scannerWeights")
+                  ? beam_of(a.numbers("scannerWeights"), energies, a.numbers("scannerWaterCorrection"))
+                  : o.beam;
   require(metals >= 1 && tolerances.size() == metals && ratios.size() == (2 + metals) * energies, Code::shape,
           "Expected ratios of water, bone and every metal, and a density for each.");
-  double sum = 0;
-  for (double w : weights) {
-    require(w >= 0 && std::isfinite(w), Code::out_of_range, "Spectrum weights must be finite and not negative.");
-    sum += w;
-  }
-  require(sum > 0, Code::out_of_range, "The spectrum has no photons.");
-  for (double w : weights) o.weights.push_back(static_cast<float>(w / sum));
   o.water = ratios_of(ratios, energies, 0);
   o.bone = ratios_of(ratios, energies, 1);
   for (size_t m = 0; m < metals; m++) {

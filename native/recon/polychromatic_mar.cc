@@ -15,10 +15,10 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity(), kNaN = std
 constexpr double kLeastMetalHu = 3000, kThresholdShare = 0.4, kStandsAloneHu = 6000;
 constexpr double kUnknownDensitySpread = 0.15;  // of ln density: what the prior of the identification calls likely
 constexpr float kLowestPath = -10, kHighestPath = 200;
-constexpr double kFewPhotons = 3e5;  // below, half of NMAR calms the noise
-constexpr double kRing = 2;          // pixels
-constexpr int kLeakRounds = 2;       // iterations that look for leaks of the detector
-constexpr double kMostShare = 0.3, kMostFloor = 5e-4;
+constexpr double kFewPhotons = 3e5;                     // below, half of NMAR calms the noise
+constexpr double kRing = 2;                             // pixels
+constexpr int kLeakRounds = 2;                          // iterations that look for leaks of the detector
+constexpr double kMostShare = 0.15, kMostFloor = 4e-4;  // in all rounds: wrong outlines look like leaks, too
 constexpr int kIterations = 3;
 constexpr int kTissueSteps = 6, kMetalSteps = 10;  // of Newton's method
 
@@ -62,6 +62,7 @@ struct Slice {
   const PolychromaticMarOptions& o = args.options;
   const Geometry& g = args.geometry;
   const int64_t rays = g.rays(), pixels = g.grid.pixels();
+  const Spectrum* beam = o.edge == EdgeRays::automatic ? &o.scanner : &o.beam;
 
   MetalRays metal_rays{context, backend, g, args.plan};
   // per ray; measured: line integrals as counted, prior: Q, bone: B, found: what inversion gave
@@ -73,6 +74,7 @@ struct Slice {
   Scratch<float> wide_nmar = floats(pixels);  // NMAR of the support
   Scratch<uint8_t> mask = bytes(pixels), support = bytes(pixels);
   Scratch<uint8_t> where = bytes(rays), trace = bytes(rays);  // rays of the support, rays of the metal
+  double share_taken = 0, floor_taken = 0;                    // leaks taken back so far
 
   Scratch<float> floats(int64_t count) const { return context.scratch<float>(count); }
   Scratch<uint8_t> bytes(int64_t count) const { return context.scratch<uint8_t>(count); }
@@ -97,8 +99,9 @@ struct Slice {
 
   void linearize(const float* input, float* output) const {
     LinearizeArgs a{
-        rays, static_cast<int>(o.water_correction.size()), {}, o.scatter / o.photons, 0.5 / o.photons, input, output};
-    std::copy(o.water_correction.begin(), o.water_correction.end(), a.coefficients);
+        rays,  static_cast<int>(beam->water_correction.size()), {}, o.scatter / o.photons, 0.5 / o.photons, input,
+        output};
+    std::copy(beam->water_correction.begin(), beam->water_correction.end(), a.coefficients);
     backend.linearize(context, a);
   }
 
@@ -119,13 +122,13 @@ struct Slice {
     InversionArgs a{};
     a.rays = rays;
     a.materials = static_cast<int>(materials.size());
-    a.energies = static_cast<int>(o.weights.size());
+    a.energies = static_cast<int>(beam->weights.size());
     a.subrays = u.sub_rays;
     a.unknown = u.material;
     a.steps = u.steps;
     std::copy(materials.begin(), materials.end(), a.paths);
-    a.weights = o.weights.data();
-    for (float w : o.weights) a.total += w;
+    a.weights = beam->weights.data();
+    for (float w : beam->weights) a.total += w;
     a.ratios = table.ratios.data();
     a.least_most = table.least_most.data();
     a.measured = p;
@@ -200,6 +203,10 @@ struct Slice {
     backend.select(context, {pixels, metal_mask, nullptr, nmar_image, static_cast<float>(o.mu_water), 0, image.data()});
     bone_path(image.data());
     make_monochromatic(result.data(), prior.data());
+  }
+  void prior_from_support() {
+    linearize(sinogram, measured.data());
+    prior_from_nmar(support.data(), wide_nmar.data());
   }
   // Tissue right beside metal as NMAR has it: what leaks and wrong outlines leave behind lies in a narrow ring.
   void take_ring(const float* nmar_image, float* x) {
@@ -313,8 +320,8 @@ struct Slice {
     copy(smoothed.data() + margin * g.bins, values.data(), g.views() * row);
   }
 
-  // What neighbours and scatter have leaked into the rays behind metal is taken back.
-  void mend_leaks(const Fit& fit) {
+  // What neighbours and scatter have leaked into the rays behind metal is taken back; D is found again.
+  void mend_leaks(Fit& fit) {
     TrustModel tight = trust_model(fit.edge, o.photons, o.scatter);
     tight.scatter_error = tight.crosstalk = 0;
     backend.ray_variance(context, {g.views(), g.bins, tight, where.data(), measured.data(), slope.data(), metal.data(),
@@ -322,10 +329,13 @@ struct Slice {
     double leak[kLeakTerms];
     backend.find_leak(context, {g.views(), g.bins, 10, where.data(), trace.data(), measured.data(), found.data(),
                                 slope.data(), metal.data(), variance.data(), leak});
-    backend.remove_leak(context,
-                        {g.views(), g.bins, std::clamp(leak[0], 0.0, kMostShare), std::clamp(leak[1], 0.0, kMostFloor),
-                         0.5 / o.photons, where.data(), measured.data(), result.data()});
+    const double share = std::min(std::max(leak[0], 0.0), kMostShare - share_taken),
+                 floor = std::min(std::max(leak[1], 0.0), kMostFloor - floor_taken);
+    share_taken += share, floor_taken += floor;
+    backend.remove_leak(
+        context, {g.views(), g.bins, share, floor, 0.5 / o.photons, where.data(), measured.data(), result.data()});
     std::swap(measured, result);
+    observe_tissue(fit);
   }
 
   // Takes from D what a polynomial of the metal's path explains; returns its root mean square.
@@ -368,10 +378,7 @@ struct Slice {
     for (int k = 0; k < iterations; k++) {
       if (k > 0) prior_from_image();
       fit = k < 2 ? identify(edge) : try_material(edge, fit.material);
-      if (edge == EdgeRays::subray && k < kLeakRounds) {
-        mend_leaks(fit);
-        observe_tissue(fit);
-      }
+      if (edge == EdgeRays::subray && k < kLeakRounds) mend_leaks(fit);
       tissue_from_metal(fit);
       reconstruct(result.data(), image.data());
     }
@@ -379,21 +386,14 @@ struct Slice {
   }
 
   Fit solve_either() {
-    Scratch<float> first_prior = floats(rays), first_bone = floats(rays), physical = floats(rays),
-                   physical_image = floats(pixels);
+    Scratch<float> physical = floats(rays), physical_image = floats(pixels);
     Scratch<uint8_t> physical_mask = bytes(pixels);
-    const int64_t size = rays * static_cast<int64_t>(sizeof(float));
-    copy(prior.data(), first_prior.data(), size);
-    copy(bone.data(), first_bone.data(), size);
-    Scratch<float> first_measured = floats(rays);
-    copy(measured.data(), first_measured.data(), size);
     const Fit subray = solve(EdgeRays::subray);
-    std::swap(measured, first_measured);
     std::swap(result, physical);
     std::swap(image, physical_image);
     metal_rays.export_mask(physical_mask.data());
-    std::swap(prior, first_prior);
-    std::swap(bone, first_bone);
+    beam = &o.beam;
+    prior_from_support();
     const Fit div4 = solve(EdgeRays::div4);
     metal_rays.export_mask(mask.data());
     const bool is_calmer = rougher(support.data(), image.data(), physical_image.data()) < 0;
@@ -434,7 +434,6 @@ struct Slice {
 
   SliceVerdict run(float* output, uint8_t* metal_out) {
     SliceVerdict said = {double(Verdict::none), kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, 0, kNaN, kNaN};
-    linearize(sinogram, measured.data());
     if (given)
       copy(given, mask.data(), pixels);
     else
@@ -456,7 +455,7 @@ struct Slice {
       reconstruct(prior.data(), improved.data());
       refine(prior.data(), improved.data(), std::min(2, refinements()));
     }
-    prior_from_nmar(support.data(), wide_nmar.data());
+    prior_from_support();
     metal_trace(context, backend, g, 1, support.data(), where.data());
     Fit fit;
     if (o.edge == EdgeRays::automatic) {

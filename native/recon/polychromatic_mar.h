@@ -23,6 +23,7 @@
 // one, several rays per bin through an outline finer than the pixels, intensities averaged. automatic: both, and the one that
 // leaves the smaller residual in the trace (on data made with one of them the other leaves five times as much); div4 only if its
 // image is the calmer one, too.
+// Each has a beam of its own: the field counts photons, detectors of scanners weigh them by their energy, which is a harder spectrum.
 #pragma once
 
 #include <cstdint>
@@ -41,14 +42,20 @@ struct MetalCandidate {
   double tolerance;           // of the density: 0 = known, else clipped to nominal·(1 ± tolerance)
 };
 
+// Spectrum, sum 1, and the polynomial of p that made the sinogram linear in water.
+struct Spectrum {
+  std::vector<float> weights;
+  std::vector<double> water_correction;
+};
+
 struct PolychromaticMarOptions {
   EdgeRays edge = EdgeRays::automatic;
   bool guarded = true;
   int iterations = 0, refinements = -1;                   // 0: three; −1: by photons
   double photons = 2e7, scatter = 20;                     // per ray without an object; counted by every ray
   double mu_water = 0.0192, low = 0.02112, high = 0.048;  // 1/mm; tissue is water below low, bone above high
-  std::vector<double> water_correction;
-  std::vector<float> weights, water, bone;  // spectrum (sum 1) and attenuation ratios
+  Spectrum beam, scanner;                                 // scanner: subray's where edge is automatic
+  std::vector<float> water, bone;                         // attenuation ratios, per energy of the beams
   std::vector<MetalCandidate> candidates;
 };
 
