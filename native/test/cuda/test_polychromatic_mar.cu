@@ -32,8 +32,8 @@ PolychromaticMarOptions options(EdgeRays edge, bool guarded) {
   PolychromaticMarOptions o;
   o.edge = edge, o.guarded = guarded;
   o.iterations = 2, o.refinements = 1;
-  o.water_correction = {1, 0.005};
-  o.weights = {0.25f, 0.5f, 0.25f};
+  o.beam = {{0.25f, 0.5f, 0.25f}, {1, 0.005}};
+  o.scanner = o.beam;
   o.water = {1.1f, 1, 0.9f}, o.bone = {1.3f, 1, 0.8f};
   o.candidates = {{{1.4f, 1, 0.7f}, 0.3, 0.3}};
   return o;
