@@ -72,6 +72,8 @@ Backend table() {
   SINO_KERNEL(ray_evidence, RayEvidenceArgs);
   SINO_KERNEL(ray_spread, RaySpreadArgs);
   SINO_KERNEL(ray_blend, RayBlendArgs);
+  SINO_KERNEL(noise_level, NoiseLevelArgs);
+  SINO_KERNEL(equalize, EqualizeArgs);
   SINO_KERNEL(find_leak, FindLeakArgs);
   SINO_KERNEL(remove_leak, RemoveLeakArgs);
   SINO_KERNEL(quantiles, QuantilesArgs);

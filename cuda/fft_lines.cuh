@@ -147,7 +147,8 @@ __global__ void __launch_bounds__(kLineThreads) fft_lines_kernel(Job job, FftTab
 
 // Lines too long for shared memory: one at a time in the workspace of the block.
 template <typename Job>
-__global__ void __launch_bounds__(kLineThreads)
+__global__ void __launch_bounds__(kLineThreads,
+                                  2)  // resident; asked for more, as ptxas does by itself, registers spill
     long_lines_kernel(Job job, FftTable t, int64_t slices, float2* workspace) {
   float2* const numbers = workspace + int64_t(blockIdx.x) * with_gaps(t.length);
   for (int64_t i = blockIdx.x; i < slices * job.lines; i += gridDim.x)

@@ -1,10 +1,14 @@
 // nonlocal_means and median on CUDA, one thread per pixel straight from global memory: neighbouring threads read neighbouring pixels, which L1
 // catches. nonlocal_means: (2·search + 1)²·(2·patch + 1)² differences per pixel; median: the value of which half of the window is
 // less, found by counting, side⁴ comparisons and no memory of its own. Weights of nonlocal_means agree with the CPU's to 1e-6.
+// noise_level: a block per slice goes over it five times (ranks.cuh); the CPU's bits.
 #include "native/ops/nonlocal.h"
+
+#include <cfloat>
 
 #include "cuda/operations.h"
 #include "cuda/pointwise.cuh"
+#include "cuda/ranks.cuh"
 #include "native/ops/axpy.h"
 #include "native/ops/median.h"
 
@@ -79,6 +83,26 @@ struct Median {
   }
 };
 
+constexpr int kLevelThreads = 512;
+
+__global__ void __launch_bounds__(kLevelThreads, 1) find_noise_level(NoiseLevelArgs args) {
+  SHARED(unsigned, histogram, [256]);
+  SHARED(double, of_warp, [kLevelThreads / 32]);
+  const int64_t across = args.columns - 2, inside = across > 0 && args.rows > 2 ? across * (args.rows - 2) : 0;
+  for (int64_t slice = blockIdx.x; slice < args.slices; slice += gridDim.x) {
+    const float* image = args.input + slice * args.rows * args.columns;
+    const auto each = [&](int64_t i, const auto& take) {
+      const double m = noise_mask(image + (i / across + 1) * args.columns + i % across + 1, args.columns);
+      if (m > 0 && m <= DBL_MAX) take(float(m));
+    };
+    double number = 0;
+    for (int64_t i = threadIdx.x; i < inside; i += kLevelThreads) each(i, [&](float) { number += 1; });
+    number = block_fold(number, of_warp, Sum());
+    const float median = value_of_rank<kLevelThreads>(inside, int64_t(number) / 2, histogram, each);
+    if (threadIdx.x == 0) args.sigmas[slice] = number > 0 ? median / kNoiseMedian : NAN;
+  }
+}
+
 }  // namespace
 
 void nonlocal_means(Stream stream, const NonLocalArgs& args) {
@@ -112,6 +136,12 @@ void nonlocal_means(Stream stream, const NonLocalArgs& args) {
 void median(Stream stream, const MedianArgs& args) {
   if (args.slices * args.rows * args.columns == 0) return;
   pointwise_by<1>(stream, args.slices * args.rows, args.columns, Median{args}, "median");
+}
+
+void noise_level(Stream stream, const NoiseLevelArgs& args) {
+  if (args.slices == 0) return;
+  LAUNCH(find_noise_level, unsigned(std::min<int64_t>(args.slices, 1 << 16)), kLevelThreads, 0, stream)(args);
+  check_launch("noise_level");
 }
 
 }  // namespace sino::cuda

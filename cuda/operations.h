@@ -44,6 +44,8 @@ struct RayCalibrateArgs;
 struct RayEvidenceArgs;
 struct RaySpreadArgs;
 struct RayBlendArgs;
+struct NoiseLevelArgs;
+struct EqualizeArgs;
 struct FindLeakArgs;
 struct RemoveLeakArgs;
 struct QuantilesArgs;
@@ -127,6 +129,9 @@ void ray_calibrate(Stream stream, const RayCalibrateArgs& args);
 void ray_evidence(Stream stream, const RayEvidenceArgs& args);
 void ray_spread(Stream stream, const RaySpreadArgs& args);
 void ray_blend(Stream stream, const RayBlendArgs& args);
+void noise_level(Stream stream, const NoiseLevelArgs& args);
+void equalize(Stream stream, const EqualizeArgs& args);
+
 void find_leak(Stream stream, const FindLeakArgs& args);
 void remove_leak(Stream stream, const RemoveLeakArgs& args);
 void quantiles(Stream stream, const QuantilesArgs& args);

@@ -57,7 +57,7 @@ for (const header of files("native/ops", /\.h$/)) {
 const named = (file, pattern) =>
   new Set(Array.from(readFileSync(join(root, file), "utf8").matchAll(pattern), ([, name]) => name));
 const onProcessorOnly = new Set([
-  ...["noise_level", "equalize", "block_matching", "bias_field", "kspace"], // their headers say so
+  ...["block_matching", "bias_field", "kspace"], // their headers say so
   ...["noise_power", "edge_line", "edge_spread", "channel_response"],
 ]);
 const kernels = named("cuda/backend.cu", /SINO_KERNEL\((\w+),/g);

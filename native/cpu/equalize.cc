@@ -11,17 +11,6 @@ namespace sino::cpu {
 
 namespace {
 
-// Bin of a value and how far into it; F is linear in between.
-struct Position {
-  int bin;
-  float share;
-};
-Position position_of(float v, double low, double scale, int bins) {
-  const double at = std::min(std::max((v - low) * scale, 0.0), double(bins));
-  const int bin = std::min(static_cast<int>(at), bins - 1);
-  return {bin, static_cast<float>(at - bin)};
-}
-
 struct Slice {
   const EqualizeArgs& args;
   const float* input;
@@ -40,12 +29,12 @@ struct Slice {
       for (int64_t x = left; x < right; x++) {
         const float v = input[y * args.columns + x];
         if (std::isnan(v)) continue;
-        counts[position_of(v, low, scale, args.bins).bin]++;
+        counts[bin_place(v, low, scale, args.bins).bin]++;
         all++;
       }
     const double limit = args.limit > 0 ? args.limit * all / args.bins : all;
     double above = 0;
-    for (double count : counts) above += std::max(count - limit, 0.0);
+    for (double count : counts) above += above_limit(count, limit);
     double below = 0;
     for (int b = 0; b < args.bins; b++) {
       table[b] = static_cast<float>(all > 0 ? below / all : double(b) / args.bins);
@@ -81,7 +70,7 @@ void equalize(const Context& context, const EqualizeArgs& args) {
             output[y * args.columns + x] = v;
             continue;
           }
-          const Position at = position_of(v, low, slice.scale, args.bins);
+          const BinPlace at = bin_place(v, low, slice.scale, args.bins);
           const auto mapped = [&](const float* table, int64_t tile) {
             const float* edge = table + tile * size + at.bin;
             return edge[0] + at.share * (edge[1] - edge[0]);

@@ -18,18 +18,15 @@ constexpr int64_t kBandRows = 32;
 // A plane changes m by nothing, a float32 image of values up to `scale` by its rounding.
 double noise_of(const float* image, int64_t rows, int64_t columns) {
   std::vector<float> sizes;
-  for (int64_t y = 1; y + 1 < rows; y++) {
-    const float *row = image + y * columns, *above = row - columns, *below = row + columns;
+  for (int64_t y = 1; y + 1 < rows; y++)
     for (int64_t x = 1; x + 1 < columns; x++) {
-      const auto second = [x](const float* r) { return (double(r[x - 1]) + r[x + 1]) - 2.0 * r[x]; };
-      const double m = std::fabs(second(above) - 2 * second(row) + second(below)) / 6;
+      const double m = noise_mask(image + y * columns + x, columns);
       if (m > 0 && std::isfinite(m)) sizes.push_back(static_cast<float>(m));
     }
-  }
   if (sizes.empty()) return std::numeric_limits<double>::quiet_NaN();
   const auto middle = sizes.begin() + static_cast<int64_t>(sizes.size() / 2);
   std::nth_element(sizes.begin(), middle, sizes.end());
-  return *middle / 0.6744897501960817;
+  return *middle / kNoiseMedian;
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 //   is above the limit is spread repeatedly and values are whole numbers).
 // Order. [slice, row, column] float32. Histograms first, one pass over a tile, then one pass over the rows: four look-ups per pixel.
 // Edges. Values outside [low, high] count and map as its ends. NaN counts nowhere and stays. A tile without values maps linearly.
-// Precision. Tables float32: 1e-6 of the range. There is no CUDA twin.
+// Precision. Tables float32: twins agree to 1e-6 of the range.
 #pragma once
 
 #include <cstdint>
@@ -49,5 +49,19 @@ SINO_HD inline TilePlace tile_place(int64_t i, int64_t tiles, int64_t n) {
   if (t + 1 == tiles) return {t, t, 0};
   return {t, t + 1, float((double(i) - centre(t)) / (centre(t + 1) - centre(t)))};
 }
+
+// Bin of a value and how far into it; F is linear in between.
+struct BinPlace {
+  int bin;
+  float share;
+};
+SINO_HD inline BinPlace bin_place(float v, double low, double scale, int bins) {
+  const double from = (v - low) * scale, at = from < 0 ? 0 : from > bins ? bins : from;
+  const int bin = at < bins ? int(at) : bins - 1;
+  return {bin, float(at - bin)};
+}
+
+// What of a bin is above the limit.
+SINO_HD inline double above_limit(double count, double limit) { return count > limit ? count - limit : 0; }
 
 }  // namespace sino

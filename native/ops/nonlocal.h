@@ -11,7 +11,7 @@
 // Order. [slice, row, column] float32. An iteration is a band of rows under one shift: squares of differences row by row, weighted down a ring
 //   of rows, then along; 4·patch + 25 flops per pixel and shift, from the cache.
 // Edges. Mirrored about the border pixel, which is not repeated. NaN spreads over search + patch.
-// Precision. float32, weights to 1e-7; twins agree to 1e-5 of the span. noise_level has no CUDA twin.
+// Precision. float32, weights to 1e-7; twins agree to 1e-5 of the span, in noise_level to the bit.
 #pragma once
 
 #include <cmath>
@@ -46,6 +46,14 @@ SINO_HD inline int64_t reflected(int64_t i, int64_t n) {
   if (n == 1) return 0;
   const int64_t period = 2 * (n - 1), at = ((i % period) + period) % period;
   return at < n ? at : period - at;
+}
+
+constexpr double kNoiseMedian = 0.6744897501960817;  // of |x| where x is normal with σ = 1
+
+// |m| at a pixel that has neighbours to all sides. Sums of a few float32 and powers of two are exact in double.
+SINO_HD inline double noise_mask(const float* at, int64_t columns) {
+  const auto second = [](const float* r) { return (double(r[-1]) + r[1]) - 2.0 * r[0]; };
+  return fabs(second(at - columns) - 2 * second(at) + second(at + columns)) / 6;
 }
 
 inline std::vector<float> patch_weights(int patch, double sigma) {
