@@ -24,6 +24,7 @@
 namespace sino::cuda {
 
 constexpr int kMostSteps = 24, kLineThreads = 256, kMostLines = 8;
+constexpr int kLongBlocks = 2;  // resident; asked for more, as ptxas does by itself, registers spill
 
 struct FftTable {
   int length, steps;
@@ -147,8 +148,7 @@ __global__ void __launch_bounds__(kLineThreads) fft_lines_kernel(Job job, FftTab
 
 // Lines too long for shared memory: one at a time in the workspace of the block.
 template <typename Job>
-__global__ void __launch_bounds__(kLineThreads,
-                                  2)  // resident; asked for more, as ptxas does by itself, registers spill
+__global__ void __launch_bounds__(kLineThreads, kLongBlocks)
     long_lines_kernel(Job job, FftTable t, int64_t slices, float2* workspace) {
   float2* const numbers = workspace + int64_t(blockIdx.x) * with_gaps(t.length);
   for (int64_t i = blockIdx.x; i < slices * job.lines; i += gridDim.x)
@@ -165,7 +165,8 @@ void fft_lines(cudaStream_t stream, const Job& job, const FftTables& tables, int
     const dim3 grid(unsigned((job.lines + at_once - 1) / at_once), unsigned(std::min<int64_t>(slices, 65535)));
     LAUNCH(fft_lines_kernel<Job>, grid, kLineThreads, at_once * of_line, stream)(job, t, at_once, slices);
   } else {
-    const int64_t blocks = std::min<int64_t>(slices * job.lines, 4 * device_attribute(cudaDevAttrMultiProcessorCount));
+    const int64_t blocks =
+        std::min<int64_t>(slices * job.lines, 2 * kLongBlocks * device_attribute(cudaDevAttrMultiProcessorCount));
     StreamMemory<float2> workspace(stream, size_t(blocks) * size_t(with_gaps(t.length)));
     LAUNCH(long_lines_kernel<Job>, unsigned(blocks), kLineThreads, 0, stream)(job, t, slices, workspace.data());
   }
