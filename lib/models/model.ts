@@ -13,7 +13,7 @@ import type { Provider, SessionOptions, Values } from "./session.ts";
 export interface ModelOptions {
   /** "auto" (default): CUDA where it is there, else the processors. A provider that is named is used or refused, never replaced. */
   readonly provider?: "auto" | Provider | undefined;
-  /** Runs at a time; default 1. */
+  /** Runs at a time, but no more than threads; default 1. */
   readonly sessions?: number | undefined;
   /** Threads of all sessions together; default SINOGRAM_THREADS or one per processor. */
   readonly threads?: number | undefined;
@@ -22,6 +22,9 @@ export interface ModelOptions {
 export interface OnnxModel {
   /** What runs it. */
   readonly provider: Provider;
+  /** Runs at a time, and the threads of each. */
+  readonly sessions: number;
+  readonly threads: number;
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
   /** Runs the model on copies of the arrays; calls beyond the number of sessions wait. Throws ERR_SINO_MODEL, ERR_SINO_SHAPE, ERR_SINO_DISPOSED. */
@@ -110,11 +113,13 @@ class Lane {
  * await model.dispose();
  */
 export async function openModel(model: Uint8Array | string, options: ModelOptions = {}): Promise<OnnxModel> {
-  const { provider = "auto", sessions = 1 } = options;
+  const { provider = "auto" } = options;
   const all = options.threads ?? (Number(process.env["SINOGRAM_THREADS"] ?? 0) || availableParallelism());
+  const sessions = Math.max(1, Math.min(options.sessions ?? 1, all));
+  const threads = Math.max(1, Math.floor(all / sessions));
   const sessionOptions: SessionOptions = {
     providers: provider === "auto" ? ["cuda", "cpu"] : [provider],
-    threads: Math.max(1, Math.floor(all / sessions)),
+    threads,
   };
   const lanes = Array.from({ length: sessions }, () => new Lane({ model, options: sessionOptions }));
   let isDisposed = false;
@@ -127,6 +132,8 @@ export async function openModel(model: Uint8Array | string, options: ModelOption
     };
     return {
       ...opened[0]!,
+      sessions,
+      threads,
       async run(feeds) {
         if (isDisposed) throw sinoError("ERR_SINO_DISPOSED", "The model was disposed of; open it again.");
         return lanes.reduce((a, b) => (b.load < a.load ? b : a)).run(feeds);

@@ -12,7 +12,7 @@ import { floats } from "../image/input.ts";
 import type { JobOptions } from "../native/job.ts";
 import { type NetworkDescription, networkModel, parseNetwork, type Weights } from "../networks/index.ts";
 import { type ModelOptions, type OnnxModel, openModel } from "./model.ts";
-import { copyIn, copyOut, type Tile, tilingOf } from "./tiles.ts";
+import { copyIn, copyOut, mirrored, type Tile, tilingOf } from "./tiles.ts";
 
 export interface Trained {
   readonly network: NetworkDescription;
@@ -81,6 +81,8 @@ export interface ApplyOptions extends ModelOptions, JobOptions {
   readonly tile?: number | undefined;
   /** Seen around each tile and thrown away; default 32. */
   readonly margin?: number | undefined;
+  /** The network's channels are a slice and those around it, mirrored at the ends; default false. */
+  readonly neighbours?: boolean | undefined;
   /** Tiles per run; default 4. */
   readonly batch?: number | undefined;
 }
@@ -91,38 +93,56 @@ function grainOf(d: NetworkDescription): number {
   return d.kind === "n2n-unet" ? 2 ** (d.levels ?? 5) : 1;
 }
 
+/** What a network takes and gives: axes and channels. Throws ERR_SINO_UNSUPPORTED for what is not images of one size. */
+function channelsOf(network: NetworkDescription): { axes: number; ins: number; outs: number } {
+  const isPlain = network.kind !== "unet" || !(network.time || network.classes || network.values || network.context);
+  if (!isPlain || /srresnet|discriminator|patchgan/.test(network.kind))
+    throw sinoError(
+      "ERR_SINO_UNSUPPORTED",
+      "Expected a network that makes images of images of the same size; run it by openModel.",
+    );
+  const axes = network.kind === "unet" ? (network.dimensions ?? 2) : 2;
+  const outs = "outChannels" in network ? (network.outChannels ?? 1) : network.inChannels;
+  return { axes, ins: network.inChannels, outs };
+}
+
 /**
- * Applies a trained network to images [n, row, column] or one [row, column], of one channel, in the units it was trained
- * on. Throws ERR_SINO_SHAPE, ERR_SINO_UNSUPPORTED (networks with other inputs, or whose output is of another size), and
- * what `openModel` throws; aborts with `signal.reason`.
+ * Applies a trained network to images of any size in the units it was trained on, in tiles. Images are [n, row, column] or one
+ * [row, column]; of a network of several channels [n, C, row, column], or with `neighbours` [n, row, column], each slice with those around
+ * it; of a network of volumes [n, slice, row, column] or one volume, with C before the slices. The result has the same axes, with channels
+ * where the network gives several. Throws ERR_SINO_SHAPE, ERR_SINO_UNSUPPORTED (networks with other inputs, or whose output is of another
+ * size), and what `openModel` throws; aborts with `signal.reason`.
  *
  * @example
  * const clean = await applyTrained(await loadTrained("run"), noisy, { sessions: 2 });
  */
 export async function applyTrained(trained: Trained, images: ArrayLike, options: ApplyOptions = {}): Promise<Volume> {
   const { network, weights, scale } = trained;
-  const { tile = 512, margin = 32, batch = 4, sessions = 1, signal, onProgress } = options;
-  const isPlain = network.kind !== "unet" || !(network.time || network.classes || network.values || network.context);
-  const outChannels = "outChannels" in network ? (network.outChannels ?? 1) : 1;
-  if (!isPlain || network.inChannels !== 1 || outChannels !== 1 || /srresnet|discriminator|patchgan/.test(network.kind))
-    throw sinoError(
-      "ERR_SINO_UNSUPPORTED",
-      "Expected a network that makes one image of one image; run it by openModel.",
-    );
-  if (images.shape.length < 2 || images.shape.length > 3)
+  const { tile = 512, margin = 32, batch = 4, neighbours = false, signal, onProgress } = options;
+  const { axes, ins, outs } = channelsOf(network);
+  const given = images.shape;
+  const own = ins > 1 && !neighbours ? 1 : 0;
+  if (given.length < axes + own || given.length > axes + own + 1 || (own && given.at(-axes - 1) !== ins))
     throw sinoError(
       "ERR_SINO_SHAPE",
-      `Expected [n, row, column] or [row, column] but received [${images.shape.join(", ")}].`,
+      `Expected [n, ${own ? `${ins}, ` : ""}${axes === 3 ? "slice, " : ""}row, column] or one of them but received [${given.join(", ")}].${own ? " Slices of a volume can be given with neighbours: true." : ""}`,
     );
+  if (neighbours && (axes !== 2 || ins % 2 === 0))
+    throw sinoError(
+      "ERR_SINO_SHAPE",
+      `Expected a network of slices and an odd number of channels for neighbours but it has ${axes} axes and ${ins} channels.`,
+    );
+  const shape = given.slice(-axes);
+  const plane = sizeOf(shape);
   const data = await floats(images, "images", options);
-  const [rows, columns] = images.shape.slice(-2) as [number, number];
-  const plane = rows * columns;
-  const count = sizeOf(images.shape) / plane;
-  const { size, tiles } = tilingOf([rows, columns], { tile, margin, grain: grainOf(network) });
+  const count = data.length / plane / (own ? ins : 1);
+  const { size, tiles } = tilingOf(shape, { tile, margin, grain: grainOf(network) });
   const jobs = Array.from({ length: count }, (_, n) => tiles.map((t) => ({ n, tile: t }))).flat();
   const perRun = Math.min(batch, jobs.length);
   const model = await openModel(networkModel(network, weights, { batch: perRun, size }, { scale }), options);
-  const result = new Float32Array(data.length);
+  const result = new Float32Array(count * outs * plane);
+  // which plane of the images an input channel is
+  const source = (n: number, c: number) => (neighbours ? mirrored(n + c - (ins >> 1), count) : n * ins + c);
   try {
     let next = 0;
     let done = 0;
@@ -131,41 +151,47 @@ export async function applyTrained(trained: Trained, images: ArrayLike, options:
         signal?.throwIfAborted();
         const some = jobs.slice(next, next + perRun);
         next += perRun;
-        await runTiles(model, some, perRun, { data, result, plane, image: [rows, columns], size });
+        await runTiles(model, some, perRun, { data, result, plane, shape, size, ins, outs, source });
         done += some.length;
         onProgress?.({ phase: "apply", done, total: jobs.length });
       }
     };
-    await Promise.all(Array.from({ length: sessions }, lane));
+    await Promise.all(Array.from({ length: model.sessions }, lane));
   } finally {
     await model.dispose();
   }
-  return volume(result, images.shape);
+  const lead = given.slice(0, given.length - axes - own);
+  return volume(result, [...lead, ...(outs > 1 ? [outs] : []), ...shape]);
 }
 
 interface Planes {
   readonly data: Float32Array;
   readonly result: Float32Array;
   readonly plane: number;
-  readonly image: readonly [number, number];
-  readonly size: readonly [number, number];
+  readonly shape: readonly number[];
+  readonly size: readonly number[];
+  readonly ins: number;
+  readonly outs: number;
+  readonly source: (n: number, channel: number) => number;
 }
 
 async function runTiles(
   model: OnnxModel,
   jobs: readonly { n: number; tile: Tile }[],
   perRun: number,
-  { data, result, plane, image, size }: Planes,
+  { data, result, plane, shape, size, ins, outs, source }: Planes,
 ): Promise<void> {
   const area = sizeOf(size);
-  const x = new Float32Array(perRun * area);
+  const x = new Float32Array(perRun * ins * area);
+  const part = (from: Float32Array, i: number, length: number) => from.subarray(i * length, (i + 1) * length);
   jobs.forEach(({ n, tile }, i) => {
-    copyIn(data.subarray(n * plane, (n + 1) * plane), image, tile, size, x.subarray(i * area, (i + 1) * area));
+    for (let c = 0; c < ins; c++)
+      copyIn(part(data, source(n, c), plane), shape, tile, size, part(x, i * ins + c, area));
   });
-  const { y } = await model.run({ x: { data: x, shape: [perRun, 1, ...size] } });
+  const { y } = await model.run({ x: { data: x, shape: [perRun, ins, ...size] } });
   const values = y!.data as Float32Array;
   jobs.forEach(({ n, tile }, i) => {
-    const plate = result.subarray(n * plane, (n + 1) * plane);
-    copyOut(values.subarray(i * area, (i + 1) * area), tile, size, plate, image[1]);
+    for (let c = 0; c < outs; c++)
+      copyOut(part(values, i * outs + c, area), tile, size, part(result, n * outs + c, plane), shape);
   });
 }

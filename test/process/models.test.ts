@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { volume } from "../../lib/core/arrays.ts";
+import { sizeOf, volume } from "../../lib/core/arrays.ts";
 import { writeSafetensors } from "../../lib/data/safetensors.ts";
 import { conv, Graph, matmul, writeOnnx } from "../../lib/graph/index.ts";
 import { applyTrained, loadTrained, openModel, type Trained } from "../../lib/models/index.ts";
@@ -141,6 +141,68 @@ withRuntime("a folder of a training run is loaded; sides that do not halve are m
   assert.ok((result.data as Float32Array).every(Number.isFinite));
   await assert.rejects(applyTrained(trained, volume(new Float32Array(16), [16])), { code: "ERR_SINO_SHAPE" });
   await assert.rejects(loadTrained(join(folder, "nothing")), { code: "ERR_SINO_IO" });
+});
+
+/** A network of this description with random weights, and what it makes of whole images. */
+async function whole(d: NetworkDescription, x: Float32Array, shape: readonly number[]) {
+  const sizes = { batch: shape[0]!, size: shape.slice(2) };
+  const specs = summarize(d, sizes).parameterSpecs;
+  const weights = new Map(specs.map((s, i) => [s.name, randomFloats(sizeOf(s.shape), i).map((v) => 0.3 * v)]));
+  const session = await openSession(networkModel(d, weights, sizes, { scale }));
+  const { y } = await session.run({ x: { data: x, shape } });
+  await session.close();
+  return { trained: { network: d, weights, scale }, y: y!.data as Float32Array };
+}
+
+withRuntime("several channels: as they are given, or a slice with its neighbours", async () => {
+  const d: NetworkDescription = { kind: "unet", inChannels: 3, outChannels: 2, channels: [4], blocks: 1, norm: "none" };
+  const slices = randomFloats(4 * 60, 1);
+  const slice = (n: number) => slices.subarray(n * 60, (n + 1) * 60);
+  // the ends are mirrored: slice −1 is slice 1, slice 4 is slice 2
+  const order = [1, 0, 1, 0, 1, 2, 1, 2, 3, 2, 3, 2];
+  const channels = Float32Array.from(order.flatMap((n) => [...slice(n)]));
+  const { trained, y } = await whole(d, channels, [4, 3, 6, 10]);
+  const given = await applyTrained(trained, volume(channels, [4, 3, 6, 10]), { threads: 1, batch: 3 });
+  assert.deepEqual(given.shape, [4, 2, 6, 10]);
+  assertClose(given.data as Float32Array, y, { atol: 1e-4 });
+  const near = await applyTrained(trained, volume(slices, [4, 6, 10]), { threads: 1, neighbours: true });
+  assertClose(near.data as Float32Array, y, { atol: 1e-4 });
+  await assert.rejects(applyTrained(trained, volume(slices, [4, 6, 10])), /neighbours: true/);
+});
+
+withRuntime("volumes in tiles with a margin give what the whole volume gives, inside", async () => {
+  const d: NetworkDescription = {
+    kind: "unet",
+    dimensions: 3,
+    inChannels: 1,
+    outChannels: 1,
+    channels: [2],
+    block: "double",
+    norm: "none",
+  };
+  const shape = [13, 15, 18];
+  const images = randomFloats(sizeOf(shape), 2);
+  const { trained, y } = await whole(d, images, [1, 1, ...shape]);
+  // a few convolutions of three look as many voxels far
+  const tiled = await applyTrained(trained, volume(images, shape), { tile: 14, margin: 6, threads: 1 });
+  assert.deepEqual(tiled.shape, shape);
+  const inside = (data: Float32Array) =>
+    data.filter((_, i) => {
+      const at = [Math.floor(i / 270), Math.floor(i / 18) % 15, i % 18];
+      return at.every((k, axis) => k >= 6 && k < shape[axis]! - 6);
+    });
+  assertClose(inside(tiled.data as Float32Array), inside(y), { atol: 1e-4 });
+});
+
+withRuntime("sessions share the threads, and are no more than those", async () => {
+  for (const [sessions, threads, expected] of [
+    [2, 5, [2, 2]],
+    [4, 2, [2, 1]],
+  ] as const) {
+    const model = await openModel(doubling(), { sessions, threads });
+    assert.deepEqual([model.sessions, model.threads], expected);
+    await model.dispose();
+  }
 });
 
 test.run();
