@@ -30,12 +30,12 @@ for (const snr of positionals.length > 0 ? positionals.map(Number) : [10, 25]) {
   const voxels = scan.mask.data.length;
   const shell = (image: { data: Float32Array }) => ({ data: image.data.subarray(voxels), shape: [320, 64, 64] });
   const structure = (image: { data: Float32Array }) => structureScore(shell(scan.noisy), shell(image));
-  const line = async (name: string, image: { data: Float32Array }, cost: string) =>
+  const line = async (name: string, image: { data: Float32Array }, cost: string, means = image) =>
     console.log(
-      `${name.padEnd(12)}${psnrInside(scan, image).toFixed(2).padStart(7)} dB   structure ${(await structure(image)).toFixed(2)}   ${cost}`,
+      `${name.padEnd(12)}${psnrInside(scan, image).toFixed(2).padStart(7)} dB   structure ${(await structure(means)).toFixed(2)}   ${cost}`,
     );
   console.log(`SNR ${snr}, noise ${scan.sigma.toFixed(1)}, estimated ${network.sigma.toFixed(1)}`);
   console.log(`${"scan".padEnd(12)}${psnrInside(scan, scan.noisy).toFixed(2).padStart(7)} dB`);
   await line("Patch2Self", classical, classicalCost);
-  await line("Noise2Noise", network.dwi, networkCost);
+  await line("Noise2Noise", network.dwi, networkCost, network.means);
 }

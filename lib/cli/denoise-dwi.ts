@@ -6,7 +6,7 @@ import { sinoError } from "../core/errors.ts";
 import { ioError } from "../core/files.ts";
 import { version } from "../core/version.ts";
 import type { LoadedArray } from "../data/array-files.ts";
-import { shellNear, shellsOf } from "../dwi/gradients.ts";
+import { type Shell, shellNear, shellsOf } from "../dwi/gradients.ts";
 import { type Denoised, type Gradients, noise2noise, patch2self, readGradients, structureScore } from "../dwi/index.ts";
 import { volumeData } from "../dwi/slices.ts";
 import { statistics } from "../image/pixels.ts";
@@ -96,7 +96,7 @@ async function denoise(scan: Volume, gradients: Gradients, given: DenoiseDwiOpti
       `The shell has ${shell.volumes.length} directions: with fewer than ten, volumes say little of each other.`,
     );
   if (given.method === "patch2self")
-    return { dwi: await patch2self(scan, { ...jobOptions(run), bvals: gradients.bvals }), shell, sigma: 0 };
+    return same(await patch2self(scan, { ...jobOptions(run), bvals: gradients.bvals }), shell);
   const recent: number[] = [];
   return noise2noise(scan, {
     ...quietly(run),
@@ -119,6 +119,8 @@ async function denoise(scan: Volume, gradients: Gradients, given: DenoiseDwiOpti
   });
 }
 
+const same = (dwi: Volume, shell: Shell): Denoised => ({ dwi, means: dwi, shell, sigma: 0 });
+
 interface Figures {
   /** Of the result against the scan, over the shell: how much was changed, not how good it is. */
   readonly psnrToInput: number;
@@ -127,7 +129,7 @@ interface Figures {
   readonly structure: number;
 }
 
-async function figuresOf(scan: Volume, { dwi, shell }: Denoised, run: Run): Promise<Figures> {
+async function figuresOf(scan: Volume, { dwi, means, shell }: Denoised, run: Run): Promise<Figures> {
   const space = scan.shape.slice(1);
   const options = quietly(run);
   const rows: [number, number, number][] = [];
@@ -140,7 +142,7 @@ async function figuresOf(scan: Volume, { dwi, shell }: Denoised, run: Run): Prom
     rows.push([
       mean(await psnr(after, before, range)),
       canSsim ? mean(await ssim(after, before, range)) : Number.NaN,
-      await structureScore(before, after, options),
+      await structureScore(before, volume(volumeData(means, index), space), options),
     ]);
   }
   const [psnrToInput, ssimToInput, structure] = [0, 1, 2].map((k) => mean(rows.map((row) => row[k]!))) as [

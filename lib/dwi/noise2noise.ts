@@ -52,6 +52,8 @@ export interface Noise2NoiseOptions extends OperationOptions {
 export interface Denoised {
   /** As the input: [volume, slice, row, column]. */
   readonly dwi: Volume;
+  /** The same before the Rician correction: mean magnitudes, which what was taken away is to be judged by. */
+  readonly means: Volume;
   readonly shell: Shell;
   /** With which the Rician bias was taken out; 0 where it was not. */
   readonly sigma: number;
@@ -109,12 +111,13 @@ export async function noise2noise(dwi: ArrayLike, options: Noise2NoiseOptions): 
     await apply(folder, samples, scale, size, shell, result, options);
   });
   const found = sigma === "auto" ? await noiseBetween(input, result, shell, options) : sigma;
+  const means = volume(result.data.slice(), dwi.shape);
   if (found > 0)
     for (const index of shell.volumes) {
       const data = volumeData(result, index);
       data.set((await removeRicianBias({ data, shape: [data.length] }, { ...quiet(options), sigma: found })).data);
     }
-  return { dwi: result, shell, sigma: found };
+  return { dwi: result, means, shell, sigma: found };
 }
 
 /** What the network is fed, [sample, channel, row, column], and what it is asked for; a sample is a slice of a volume of the shell. */
