@@ -84,7 +84,7 @@ test("inputs that do not fit", async () => {
   const says = async (args: string[], code: number, words: RegExp) => {
     const run = await cli("denoise-dwi", ...args);
     assert.is(run.code, code, run.stderr);
-    assert.match(run.stderr, words);
+    assert.match(run.stderr, words, run.stderr);
   };
   writeFileSync(at("short.bval"), "0 1000 1000");
   const out = ["-o", at("never.nii.gz")];
@@ -95,6 +95,12 @@ test("inputs that do not fit", async () => {
     3,
     /b = 2000 ± 100 but found: 1000 \(10 volumes\)/,
   );
+  // one weighted volume: nothing to predict it from, nothing to pair it with
+  writeFileSync(at("one.bval"), "0 0 0 0 0 0 0 0 0 0 1000");
+  writeFileSync(at("one.bvec"), "0 0 0 0 0 0 0 0 0 0 1\n0 0 0 0 0 0 0 0 0 0 0\n0 0 0 0 0 0 0 0 0 0 0");
+  const single = [at("scan.nii.gz"), "--bval", at("one.bval"), "--bvec", at("one.bvec")];
+  await says([...single, "-o", at("alone.nii.gz"), "--method", "patch2self"], 0, /1 directions: with fewer than ten/);
+  await says([...single, ...out, "--method", "noise2noise"], 3, /at least two directions in a shell but found 1/);
   await says([at("scan.nii.gz"), ...table, "-o", at("x.npy")], 3, /\.nii/);
   await says([at("scan.nii.gz"), ...table, "-o", at("scan.nii.gz")], 3, /input of this command/);
   const one = { data: scan.noisy.data.slice(0, 1440), shape: [3, 20, 24] };
