@@ -11,7 +11,7 @@ namespace sino::cuda {
 
 namespace {
 
-constexpr int kThreads = 256;
+constexpr int kThreads = 256, kBlocks = 2;  // resident; asked for more, as ptxas does by itself, registers spill
 
 struct EqualizeSlice {
   EqualizeArgs args;
@@ -44,7 +44,7 @@ struct EqualizeSlice {
   }
 };
 
-__global__ void __launch_bounds__(kThreads) tables_of_tiles(EqualizeSlice s) {
+__global__ void __launch_bounds__(kThreads, kBlocks) tables_of_tiles(EqualizeSlice s) {
   SHARED(double, of_warp, [kThreads / 32]);
   SHARED(double, of_run, [kThreads]);
   const EqualizeArgs& args = s.args;
@@ -100,7 +100,7 @@ void equalize(Stream stream, const EqualizeArgs& args) {
     counts.clear(size_t(tiles * args.bins));
     LAUNCH(tables_of_tiles, unsigned(std::min<int64_t>(tiles, 1 << 16)), kThreads, 0, stream)(slice);
     check_launch("equalize");
-    pointwise_by<1>(stream, args.rows, args.columns, slice, "equalize");
+    pointwise_by<1, kBlocks>(stream, args.rows, args.columns, slice, "equalize");
   }
 }
 

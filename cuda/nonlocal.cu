@@ -130,7 +130,7 @@ void nonlocal_means(Stream stream, const NonLocalArgs& args) {
                               float(args.spread > 0 ? 1 / (2 * args.spread * args.spread) : 0),
                               args.input,
                               args.output};
-  pointwise_by<1>(stream, args.slices * args.rows, args.columns, operation, "nonlocal_means");
+  pointwise_by<1, 2>(stream, args.slices * args.rows, args.columns, operation, "nonlocal_means");
 }
 
 void median(Stream stream, const MedianArgs& args) {

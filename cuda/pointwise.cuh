@@ -25,8 +25,8 @@ __device__ __forceinline__ void store(T* p, int64_t i, const Pack<T, N>& pack) {
   *reinterpret_cast<Pack<T, N>*>(p + i) = pack;
 }
 
-template <int N, typename Operation>
-__global__ void __launch_bounds__(kPointThreads, kPointBlocks)
+template <int N, typename Operation, int kBlocks>
+__global__ void __launch_bounds__(kPointThreads, kBlocks)
     each_element(int64_t rows, int64_t length, Operation operation) {
   for (int64_t row = blockIdx.y; row < rows; row += gridDim.y)
     for (int64_t k = (int64_t(blockIdx.x) * kPointThreads + threadIdx.x) * N; k < length;
@@ -44,14 +44,14 @@ bool moves_packs(int64_t rows, int64_t length, const T*... arrays) {
   return (rows == 1 || length % 4 == 0) && ((reinterpret_cast<uintptr_t>(arrays) % (4 * sizeof(T)) == 0) && ...);
 }
 
-// N elements at a time.
-template <int N, typename Operation>
+// N elements at a time; operations that need more registers have fewer blocks resident.
+template <int N, int kBlocks = kPointBlocks, typename Operation>
 void pointwise_by(cudaStream_t stream, int64_t rows, int64_t length, const Operation& operation, const char* name) {
   if (rows == 0 || length == 0) return;
   const int64_t of_block = kPointThreads * N;
   const dim3 grid(unsigned(std::min<int64_t>((length + of_block - 1) / of_block, 1 << 20)),
                   unsigned(std::min<int64_t>(rows, 65535)));
-  LAUNCH((each_element<N, Operation>), grid, kPointThreads, 0, stream)(rows, length, operation);
+  LAUNCH((each_element<N, Operation, kBlocks>), grid, kPointThreads, 0, stream)(rows, length, operation);
   check_launch(name);
 }
 template <typename Operation>
