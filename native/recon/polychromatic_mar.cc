@@ -399,8 +399,7 @@ struct Slice {
     const bool is_calmer = rougher(support.data(), image.data(), physical_image.data()) < 0;
     const bool is_dense =
         std::fabs(std::log(div4.density)) < 0.12;  // short grazing paths ask for wrong densities elsewhere
-    const bool is_exact = div4.residual < std::min(0.006, subray.residual / 10);  // no scanner's rays are
-    if (div4.residual < subray.residual / 2 && (is_calmer || is_exact) && is_dense) return div4;
+    if (div4.residual < subray.residual / 2 && is_calmer && is_dense) return div4;
     std::swap(result, physical);
     std::swap(image, physical_image);
     std::swap(mask, physical_mask);
