@@ -12,8 +12,6 @@ import { failureOf } from "./failure.ts";
 import type { Share } from "./gate.ts";
 import type { JobFailure, PlannedJob, Seconds } from "./job.ts";
 import { donePath } from "./layout.ts";
-import { correctSeries, seriesFiles } from "./mar.ts";
-import { reconstructFile } from "./reconstruct.ts";
 import { type DoneRecord, outputProofs } from "./result.ts";
 import { withStage } from "./stage.ts";
 import type { Work, WorkContext } from "./work.ts";
@@ -37,7 +35,11 @@ export type FromWorker =
   | { kind: "failed"; failure: JobFailure }
   | { kind: "aborted" };
 
-const works: Record<PlannedJob["task"], Work> = { mar: correctSeries, reconstruct: reconstructFile };
+/** A thread loads only what its task needs: that is most of the time it takes to start. */
+const works: Record<PlannedJob["task"], () => Promise<Work>> = {
+  mar: async () => (await import("./mar.ts")).correctSeries,
+  reconstruct: async () => (await import("./reconstruct.ts")).reconstructFile,
+};
 
 const port = parentPort!;
 const send = (message: FromWorker): void => port.postMessage(message);
@@ -84,7 +86,7 @@ async function run(job: PlannedJob, token: string, device: Device): Promise<void
           token,
           () => ask("commit"),
           async (folder) => {
-            const { inputFiles, slices, warnings, details } = await outputs(folder);
+            const { inputFiles, inputDigests, slices, warnings, details } = await outputs(folder);
             signal.throwIfAborted();
             const done: DoneRecord = {
               software: "sinogram",
@@ -93,7 +95,7 @@ async function run(job: PlannedJob, token: string, device: Device): Promise<void
               id: job.id,
               input: job.input,
               configHash: job.configHash,
-              inputDigest: await inputDigest(inputFiles, signal),
+              inputDigest: await inputDigest(inputFiles, signal, inputDigests),
               slices,
               warnings,
               ...details,
@@ -105,13 +107,17 @@ async function run(job: PlannedJob, token: string, device: Device): Promise<void
         ),
       ),
   };
-  await works[job.task](job, context);
+  const work = await works[job.task]();
+  await work(job, context);
   send({ kind: "done", ...result, seconds });
 }
 
 async function digest(job: PlannedJob): Promise<void> {
   const { signal } = controller;
-  const files = job.task === "mar" ? (await seriesFiles(job, signal)).files : [parseArraySpec(job.input).path];
+  const files =
+    job.task === "mar"
+      ? (await (await import("./mar.ts")).seriesFiles(job, signal)).files
+      : [parseArraySpec(job.input).path];
   send({ kind: "digest", digest: await inputDigest(files, signal) });
 }
 

@@ -37,10 +37,38 @@ export async function fileDigest(path: string, signal?: AbortSignal): Promise<{ 
   }
 }
 
-/** Of a set of files by name and content, wherever their folder lies. Throws ERR_SINO_IO. */
-export async function inputDigest(files: readonly string[], signal?: AbortSignal): Promise<string> {
+/** Of a file while it is read from its start to its end: what it was made from, without reading it twice. */
+export class PassingDigest {
+  readonly #hash = createHash("sha256");
+  #bytes = 0;
+
+  /** Bytes that were read from `start`; what was seen before is not counted twice. */
+  see(bytes: Uint8Array, start: number): void {
+    const end = start + bytes.length;
+    if (start > this.#bytes || end <= this.#bytes) return;
+    this.#hash.update(bytes.subarray(this.#bytes - start));
+    this.#bytes = end;
+  }
+
+  /** SHA-256 of the file, once; undefined where not all of it passed. */
+  async of(path: string): Promise<string | undefined> {
+    const size = await stat(path).then(
+      (found) => found.size,
+      () => undefined,
+    );
+    return size === this.#bytes ? this.#hash.digest("hex") : undefined;
+  }
+}
+
+/** Of a set of files by name and content, wherever their folder lies; of some the SHA-256 is `known`. Throws ERR_SINO_IO. */
+export async function inputDigest(
+  files: readonly string[],
+  signal?: AbortSignal,
+  known: ReadonlyMap<string, string> = new Map(),
+): Promise<string> {
   const lines: string[] = [];
-  for (const file of files) lines.push(`${(await fileDigest(file, signal)).sha256}  ${basename(file)}`);
+  for (const file of files)
+    lines.push(`${known.get(file) ?? (await fileDigest(file, signal)).sha256}  ${basename(file)}`);
   return sha256(lines.sort().join("\n"));
 }
 

@@ -10,6 +10,7 @@ import { muWater70keV } from "../physics/constants.ts";
 import { fbp } from "../tomography/fbp.ts";
 import type { Geometry } from "../tomography/geometry.ts";
 import { parseGeometry } from "../tomography/geometry-file.ts";
+import { PassingDigest } from "./digest.ts";
 import type { Share } from "./gate.ts";
 import { memoryFor } from "./memory.ts";
 import type { Work } from "./work.ts";
@@ -29,13 +30,23 @@ async function fileBytes(path: string, { angles, bins, image }: Geometry, hu: bo
   return { own: size + converted + images, inTurn: Math.min(slices, slicesAtOnce) * rays * 8 };
 }
 
+/** Headers get memory of their own; the elements of a job follow those of the last one. */
+function bytesFor(length: number): Uint8Array<ArrayBuffer> {
+  if (length < 2 ** 16) return new Uint8Array(length);
+  const { buffer, byteOffset } = memoryFor("sinograms", Math.ceil(length / 4));
+  return new Uint8Array(buffer, byteOffset, length);
+}
+
 export const reconstructFile: Work = async (job, context) => {
   const { filter = "ram-lak", cutoff = 1, hu = false, muWater = muWater70keV } = job.options;
   const { signal, device } = context;
   const { path } = parseArraySpec(job.input);
   const geometry = parseGeometry(job.geometry);
   await context.reserve(await fileBytes(path, geometry, hu));
-  const { array } = await context.timed("reading", () => readArray(job.input));
+  const passing = new PassingDigest();
+  const { array } = await context.timed("reading", () =>
+    readArray(job.input, { reading: { memory: bytesFor, watch: (bytes, start) => passing.see(bytes, start) } }),
+  );
   signal.throwIfAborted();
   if (array.shape.length < 2 || array.shape.length > 3 || array.data.length === 0)
     throw sinoError(
@@ -51,8 +62,10 @@ export const reconstructFile: Work = async (job, context) => {
   await context.commit(async (folder) => {
     await mkdir(folder);
     await writeArray(join(folder, "image.npy"), images);
+    const digest = await passing.of(path);
     return {
       inputFiles: [path],
+      inputDigests: new Map(digest ? [[path, digest]] : []),
       slices: images.shape.length === 3 ? images.shape[0]! : 1,
       warnings: [],
       details: {

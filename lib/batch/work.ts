@@ -20,6 +20,8 @@ export interface WorkContext {
 /** The part of done.json that a task knows. */
 export interface DoneDetails {
   inputFiles: readonly string[];
+  /** SHA-256 of those input files that were read whole. */
+  inputDigests?: ReadonlyMap<string, string>;
   slices: number;
   warnings: readonly string[];
   details: object;

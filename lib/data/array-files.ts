@@ -13,6 +13,7 @@ import { readNpy, writeNpy } from "./npy.ts";
 import { readNpz, writeNpz } from "./npz.ts";
 import { readPng, writePng } from "./png.ts";
 import { readRaw, writeRaw } from "./raw.ts";
+import type { FileReading } from "./source.ts";
 import { readTiff } from "./tiff.ts";
 
 export type ArrayFormat = "npy" | "npz" | "nifti" | "hdf5" | "mat" | "raw" | "png" | "tiff";
@@ -46,6 +47,8 @@ export interface ReadArrayOptions {
   littleEndian?: boolean;
   /** For .png: HU = stored − 32768, as in DeepLesion; default false. */
   deepLesion?: boolean;
+  /** For .npy and .raw: where the elements go, and who sees the bytes of the file pass. */
+  reading?: FileReading;
 }
 
 export interface WriteArrayOptions {
@@ -125,7 +128,7 @@ export async function readArray(spec: string, options: ReadArrayOptions = {}): P
   switch (format) {
     case "npy": {
       noPart(spec, part);
-      const { array, dtype } = await readNpy(path);
+      const { array, dtype } = await readNpy(path, options.reading);
       return { array, meta: { ...meta, dtype } };
     }
     case "npz": {
@@ -157,7 +160,7 @@ export async function readArray(spec: string, options: ReadArrayOptions = {}): P
     }
     case "raw": {
       const layout = rawLayout(spec, part, options);
-      return { array: await readRaw(path, layout), meta: { ...meta, dtype: layout.dtype } };
+      return { array: await readRaw(path, layout, options.reading), meta: { ...meta, dtype: layout.dtype } };
     }
   }
 }

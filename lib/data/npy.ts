@@ -16,7 +16,7 @@ import {
   type StoredType,
   typeOf,
 } from "./elements.ts";
-import { type ByteSource, checkedByteLength, formatError, withFile } from "./source.ts";
+import { type ByteSource, checkedByteLength, type FileReading, formatError, withFile } from "./source.ts";
 
 export interface NpyArray {
   /** Row-major, whatever order the file has. */
@@ -67,8 +67,8 @@ const codeOfType: Record<NativeType, string> = {
  * bool comes as Uint8Array, float16 as Float32Array, 64-bit integers as Float64Array where that is exact.
  * Throws ERR_SINO_IO, ERR_SINO_IO_FORMAT, ERR_SINO_OUT_OF_MEMORY.
  */
-export function readNpy(path: string): Promise<NpyArray> {
-  return withFile(path, readNpyFrom);
+export function readNpy(path: string, reading?: FileReading): Promise<NpyArray> {
+  return withFile(path, readNpyFrom, reading);
 }
 
 export async function readNpyFrom(source: ByteSource): Promise<NpyArray> {

@@ -3,7 +3,7 @@ import { type ArrayLike, checkArray, sizeOf, type TypedArray, type Volume, volum
 import { show, sinoError } from "../core/errors.ts";
 import { writeFileAtomic } from "../core/files.ts";
 import { bytesPerElement, decodeElements, encodeElements, rowMajorData, type StoredType } from "./elements.ts";
-import { formatError, withFile } from "./source.ts";
+import { type ByteSource, type FileReading, formatError, withFile } from "./source.ts";
 
 export interface RawOptions {
   /** Row-major, slowest first. */
@@ -20,7 +20,7 @@ export interface RawOptions {
  * Reads a headerless file, which must have exactly the size that shape and type ask for.
  * Throws ERR_SINO_IO, ERR_SINO_IO_FORMAT, ERR_SINO_SHAPE, ERR_SINO_ARG_TYPE.
  */
-export async function readRaw(path: string, options: RawOptions): Promise<Volume<TypedArray>> {
+export async function readRaw(path: string, options: RawOptions, reading?: FileReading): Promise<Volume<TypedArray>> {
   const { shape, dtype = "float32", littleEndian = true, offset = 0 } = options;
   if (!Array.isArray(shape) || !shape.every((n) => Number.isSafeInteger(n) && n > 0))
     throw sinoError(
@@ -37,7 +37,7 @@ export async function readRaw(path: string, options: RawOptions): Promise<Volume
       "ERR_SINO_OUT_OF_RANGE",
       `Expected a count of bytes for the offset in ${path} but received ${show(offset)}.`,
     );
-  return withFile(path, async (source) => {
+  const read = async (source: ByteSource) => {
     const expected = sizeOf(shape) * bytesPerElement[dtype];
     const found = source.length - offset;
     if (found !== expected)
@@ -48,7 +48,8 @@ export async function readRaw(path: string, options: RawOptions): Promise<Volume
       );
     const bytes = await source.read(offset, expected, "the elements");
     return volume(decodeElements(bytes, dtype, littleEndian, path), shape);
-  });
+  };
+  return withFile(path, read, reading);
 }
 
 /** Writes the elements row-major and little-endian (or not), without a header, atomically. Throws ERR_SINO_IO. */

@@ -1,6 +1,6 @@
 /**
  * Bytes to read a format from: a file, a gzip file read forwards, or memory. Every `read` is checked against what is
- * there before anything is allocated, and gives memory of its own, so that a reader may reinterpret it in place.
+ * there before anything is allocated, and gives memory that belongs to the reader, who may reinterpret it in place.
  */
 import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
@@ -122,8 +122,20 @@ async function sizeOfFile(path: string): Promise<number> {
   return info.size;
 }
 
+/** How a file is read where new memory for every read is too slow. */
+export interface FileReading {
+  /** Memory of that many bytes, filled by one read; default new memory. */
+  memory?: (length: number) => Bytes;
+  /** Sees what was read, before anybody reinterprets it. */
+  watch?: (bytes: Bytes, start: number) => void;
+}
+
 /** Opens a file for the time of `use`. Throws ERR_SINO_IO. */
-export async function withFile<T>(path: string, use: (source: ByteSource) => Promise<T>): Promise<T> {
+export async function withFile<T>(
+  path: string,
+  use: (source: ByteSource) => Promise<T>,
+  { memory = (length) => allocate(length, path), watch }: FileReading = {},
+): Promise<T> {
   const size = await sizeOfFile(path);
   const file = await open(path, "r").catch((cause) => {
     throw ioError("read", path, cause);
@@ -134,12 +146,13 @@ export async function withFile<T>(path: string, use: (source: ByteSource) => Pro
       length: size,
       async read(start, length, what) {
         if (start + length > size) throw truncated(path, what, start + length, size);
-        const bytes = allocate(length, path);
+        const bytes = memory(length);
         for (let done = 0; done < length; ) {
           const { bytesRead } = await file.read(bytes, done, Math.min(length - done, longestRead), start + done);
           if (bytesRead === 0) throw truncated(path, what, start + length, start + done);
           done += bytesRead;
         }
+        watch?.(bytes, start);
         return bytes;
       },
     });
