@@ -167,6 +167,39 @@ function addDenoiseDwi(program: Commander, start: Start): void {
     );
 }
 
+function restoring(command: Commander): Commander {
+  return common(command)
+    .argument("<input>", "DICOM folder, or .npy, .nii, .png, …")
+    .requiredOption("-o, --output <path>", "folder for a derived DICOM series, array file otherwise")
+    .option("--series <uid>", "which series, where the folder holds several")
+    .addOption(new Option("--modality <name>", "what an array file holds: ct is in HU").choices(["ct", "mr"]))
+    .option("--pixel-mm <mm>", "pixel size of array files, or row,column spacing", pixelSize)
+    .option("--report", "also write report.html and pictures")
+    .option("--overwrite", "replace an earlier result in the output folder");
+}
+
+function addDenoise(program: Commander, start: Start): void {
+  restoring(program.command("denoise"))
+    .summary("noise out of CT, MR or any grey images: a trained network or a classic")
+    .description(
+      "Denoises a DICOM series (writes a derived series) or an array file. auto takes the shipped network for CT in HU, where the optional " +
+        "package onnxruntime-node is there, else bm3d.",
+    )
+    .addOption(
+      new Option("--method <name>", "how")
+        .choices(["auto", "network", "nlm", "bm3d", "tv", "bilateral", "median", "gaussian"])
+        .default("auto"),
+    )
+    .option("--model <name>", "a shipped model, or a folder that train wrote")
+    .option("--strength <factor>", "more or less than the method's own; default 1", positiveNumber)
+    .option(
+      "--sigma <value>",
+      "deviation of the noise, in the image's unit; default where the image is quietest",
+      positiveNumber,
+    )
+    .action((input, options) => start(async () => (await import("./denoise.ts")).denoise(input, options), options));
+}
+
 function addEvaluate(program: Commander, start: Start): void {
   common(program.command("evaluate"))
     .summary("PSNR, SSIM and errors in HU of results against their reference")
@@ -327,6 +360,7 @@ function build(streams: Streams, settle: (code: number) => void): Commander {
     addProject,
     addSimulate,
     addMar,
+    addDenoise,
     addDenoiseDwi,
     addEvaluate,
     addBatch,

@@ -1,7 +1,6 @@
 /** `sinogram mar DICOM_DIR`: a derived series of one series, or of every one. */
 import { createHash } from "node:crypto";
-import { realpath } from "node:fs/promises";
-import { basename, join, relative, resolve } from "node:path";
+import { basename, join } from "node:path";
 import { isCodedError, sinoError } from "../core/errors.ts";
 import { makeFolder, writeFileAtomic } from "../core/files.ts";
 import { scanSeries } from "../data/dicom/list.ts";
@@ -10,6 +9,7 @@ import { type DerivedSeries, writeDerivedSeries } from "../data/dicom/write.ts";
 import { derivationOf } from "../mar/derivation.ts";
 import { type CorrectedImages, correctImages } from "../mar/image.ts";
 import { writeReport } from "../report/report.ts";
+import { checkApart } from "./apart.ts";
 import { type Command, counted, jobOptions, quietly, type Run, timed } from "./command.ts";
 import { exitCodeOf, exitCodes, type FailureDocument, failureDocument, failureLine } from "./failure.ts";
 import type { ImageMarOptions } from "./mar.ts";
@@ -38,19 +38,6 @@ export function marOfSeries(folder: string, given: ImageMarOptions): Command {
     await run.console.result(outcome);
     return exitCodes.ok;
   };
-}
-
-/** The source must not be overwritten, nor found again as an input by the next run. */
-async function checkApart(folder: string, output: string, { console }: Run): Promise<void> {
-  const source = await realpath(folder);
-  const target = await realpath(output).catch(() => resolve(output));
-  if (source === target)
-    throw sinoError("ERR_SINO_IO", `Cannot write ${output}: the source series lies there. Choose another folder.`, {
-      details: { path: output },
-    });
-  const inside = relative(source, target);
-  if (inside !== "" && !inside.startsWith(".."))
-    console.warn(`${output} lies inside ${folder}: the next run there will find two series, and needs --series.`);
 }
 
 async function everySeries(folder: string, given: ImageMarOptions, run: Run): Promise<number> {

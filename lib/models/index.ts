@@ -1,4 +1,5 @@
 /** Networks in use: models in threads of their own (model.ts), trained networks on images of any size (trained.ts). */
 export { type ModelOptions, type OnnxModel, openModel } from "./model.ts";
 export type { Provider, Values } from "./session.ts";
+export { type RestorationModel, restorationModel, shippedModels } from "./shipped.ts";
 export { type ApplyOptions, applyTrained, loadTrained, type Trained } from "./trained.ts";

@@ -1,0 +1,103 @@
+/** `sinogram denoise`: noise out of images, by a trained network or a classic. */
+
+import { isCodedError } from "../core/errors.ts";
+import { version } from "../core/version.ts";
+import { planesOf } from "../image/input.ts";
+import { type RestorationModel, restorationModel } from "../models/index.ts";
+import { type ClassicalDenoiser, denoiseByNetwork, denoise as denoiseClassically } from "../restore/denoise.ts";
+import { quietPlaces } from "../restore/quiet.ts";
+import { type Command, jobOptions, quietly, type Run } from "./command.ts";
+import { UsageError } from "./failure.ts";
+import { checkFits, type Made, type RestoredOptions, restored, type Source } from "./restored.ts";
+
+export interface DenoiseOptions extends RestoredOptions {
+  method: ClassicalDenoiser | "network" | "auto";
+  model?: string;
+  strength?: number;
+  sigma?: number;
+}
+
+const shippedFor: Readonly<Record<string, string>> = { CT: "low-dose-ct" };
+
+export function denoise(input: string, given: DenoiseOptions): Command {
+  return (run) => {
+    const { method, model, sigma } = given;
+    if (model !== undefined && method !== "network" && method !== "auto")
+      throw new UsageError(`--model is for --method network; ${method} has none.`);
+    if (sigma !== undefined && !["nlm", "bm3d", "tv", "bilateral", "auto"].includes(method))
+      throw new UsageError(`--sigma is for nlm, bm3d, tv and bilateral, not for ${method}.`);
+    const make = (source: Source) => made(source, given, run);
+    return restored(input, given, { command: "denoise", title: "Denoising", make }, run);
+  };
+}
+
+async function made(source: Source, given: DenoiseOptions, run: Run): Promise<Made> {
+  const { strength = 1 } = given;
+  const chosen = await modelFor(source, given, run);
+  if (chosen) {
+    const { name, weightsSha256, licence } = chosen;
+    const options = { ...jobOptions(run), strength, threads: run.options.threads };
+    return {
+      images: await denoiseByNetwork(source.images, chosen, options),
+      description: `Denoised, ${name}`.slice(0, 40),
+      derivation: `Denoised by sinogram ${version} with the network ${name} at strength ${strength}.`,
+      configuration: { operation: "denoise", version, method: "network", model: name, weightsSha256, strength },
+      facts: [
+        ["Method", `network ${name}`],
+        ["Strength", String(strength)],
+        ...(licence ? ([["Licence of the model", licence]] as const) : []),
+      ],
+      notes: ["A network can take away small faint structures together with noise: look at the difference."],
+    };
+  }
+  const method = given.method === "auto" || given.method === "network" ? "bm3d" : given.method;
+  const sigma = given.sigma ?? (await sigmaOf(source, run));
+  const options = { ...jobOptions(run), method, strength, sigma };
+  return {
+    images: await denoiseClassically(source.images, options),
+    description: `Denoised, ${method}`,
+    derivation: `Denoised by sinogram ${version} with ${method} at strength ${strength}.`,
+    configuration: { operation: "denoise", version, method, strength, sigma },
+    facts: [
+      ["Method", method],
+      ["Strength", String(strength)],
+      ["Noise", sigma === undefined ? "estimated slice by slice" : `σ ${sigma.toPrecision(3)}`],
+    ],
+    notes: ["Slices are denoised one by one."],
+  };
+}
+
+/** The network that was asked for, or that suits; undefined: a classic. */
+async function modelFor(source: Source, given: DenoiseOptions, run: Run): Promise<RestorationModel | undefined> {
+  const { method, model } = given;
+  if (method !== "network" && method !== "auto") return undefined;
+  const isOptional = method === "auto" && model === undefined;
+  const name = model ?? shippedFor[source.modality ?? ""];
+  if (name === undefined) {
+    if (isOptional) return undefined;
+    throw new UsageError(
+      `No model is shipped for ${source.modality ?? "images of unknown modality"}: name one with --model, or say --modality ct.`,
+    );
+  }
+  try {
+    const found = await restorationModel(name);
+    await checkFits(found, source, run);
+    return found;
+  } catch (error) {
+    if (!isOptional || !isCodedError(error)) throw error;
+    run.console.warn(`${error.message} Taking bm3d.`);
+    return undefined;
+  }
+}
+
+/** Of the quietest places of the middle slice; noise of CT is correlated, and looks smaller pixel by pixel. */
+async function sigmaOf({ images, modality }: Source, run: Run): Promise<number | undefined> {
+  const { slices } = planesOf(images.shape);
+  const least = modality === "CT" ? -300 : undefined;
+  const places = await quietPlaces(images, {
+    ...quietly(run),
+    slice: slices >> 1,
+    ...(least !== undefined && { least }),
+  });
+  return places?.sigma;
+}

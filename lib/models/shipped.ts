@@ -1,0 +1,74 @@
+/** Models that come with the package, by name, and folders of other models: what their cards say of the images they are for. */
+import { readdir, readFile, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { sinoError } from "../core/errors.ts";
+import { loadTrained, type Trained } from "./trained.ts";
+
+const shelf = fileURLToPath(new URL("../../models", import.meta.url));
+
+export interface RestorationModel {
+  readonly trained: Trained;
+  readonly name: string;
+  readonly folder: string;
+  /** "CT", "MR"; undefined where the card does not say. */
+  readonly modality: string | undefined;
+  /** "HU", or undefined: any. */
+  readonly unit: string | undefined;
+  /** How many times larger its images become. */
+  readonly factor: number;
+  readonly licence: string | undefined;
+  readonly weightsSha256: string | undefined;
+}
+
+interface Card {
+  readonly name?: string;
+  readonly modality?: string;
+  readonly unit?: string;
+  readonly licence?: string;
+  readonly weightsSha256?: string;
+}
+
+/** Names of the models that come with the package. */
+export async function shippedModels(): Promise<string[]> {
+  return (await readdir(shelf).catch(() => [])).sort();
+}
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+
+/**
+ * A model by the name of a shipped one, or by the folder that `sinogram train` wrote. Throws ERR_SINO_MODEL (no such model, or one that
+ * does not make images of images), and what `loadTrained` throws.
+ */
+export async function restorationModel(nameOrFolder: string): Promise<RestorationModel> {
+  const own = join(shelf, nameOrFolder);
+  const folder = /^[a-z0-9-]+$/.test(nameOrFolder) && (await isFolder(own)) ? own : nameOrFolder;
+  if (!(await isFolder(folder)))
+    throw sinoError(
+      "ERR_SINO_MODEL",
+      `There is no model ${nameOrFolder}: name a folder that train wrote, or one of ${(await shippedModels()).join(", ") || "(none is shipped)"}.`,
+      { details: { model: nameOrFolder } },
+    );
+  const trained = await loadTrained(folder);
+  if (trained.diffusion)
+    throw sinoError(
+      "ERR_SINO_MODEL",
+      `${nameOrFolder} finds noise for sampling (task diffusion); it restores no images.`,
+    );
+  const card = JSON.parse(await readFile(join(folder, "model.json"), "utf8")) as Card;
+  const { network } = trained;
+  return {
+    trained,
+    folder,
+    name: card.name ?? basename(folder),
+    modality: card.modality,
+    unit: card.unit,
+    factor: network.kind === "srresnet" ? (network.factor ?? 2) : 1,
+    licence: card.licence,
+    weightsSha256: card.weightsSha256,
+  };
+}
