@@ -77,6 +77,9 @@ export {
   type ModelOptions,
   type OnnxModel,
   openModel,
+  type RestorationModel,
+  restorationModel,
+  shippedModels,
   type Trained,
 } from "./models/index.ts";
 export { type AddonDescription, addon, type DeviceInfo } from "./native/addon.ts";
@@ -125,6 +128,16 @@ export {
   truncateKspace,
   undersample,
 } from "./restore/degrade.ts";
+export {
+  type ClassicalDenoiseOptions,
+  type ClassicalDenoiser,
+  type DenoiseOptions,
+  denoise,
+  denoiseByNetwork,
+} from "./restore/denoise.ts";
+export { type LowDoseOptions, lowDoseImages } from "./restore/low-dose.ts";
+export { type QuietPlaces, quietPlaces } from "./restore/quiet.ts";
+export { type EnlargeOptions, enlarge, superResolve } from "./restore/super-resolve.ts";
 export {
   backproject,
   type FilterName,

@@ -200,6 +200,28 @@ function addDenoise(program: Commander, start: Start): void {
     .action((input, options) => start(async () => (await import("./denoise.ts")).denoise(input, options), options));
 }
 
+function addSuperResolve(program: Commander, start: Start): void {
+  restoring(program.command("super-resolve"))
+    .summary("twice as many rows and columns: a trained network, or interpolated")
+    .description("Enlarges slices of a DICOM series or an array file into an array file, over the same extent.")
+    .addOption(new Option("--method <name>", "how").choices(["network", "lanczos", "bicubic"]).default("lanczos"))
+    .option("--model <name>", "a shipped model, or a folder that train wrote")
+    .option("--factor <n>", "lanczos, bicubic: how many times; default 2", count)
+    .action((input, options) =>
+      start(async () => (await import("./super-resolve.ts")).superResolve(input, options), options),
+    );
+}
+
+function addEnhance(program: Commander, start: Start): void {
+  restoring(program.command("enhance"))
+    .summary("contrast for looking at (CLAHE, histogram), MR brightness made even (N4)")
+    .description("Enhances a DICOM series (writes a derived series) or an array file.")
+    .addOption(new Option("--method <name>", "how").choices(["clahe", "equalize", "n4"]).default("clahe"))
+    .option("--window <low,high>", "clahe, equalize: grey values that are spread; default all of each slice", range)
+    .option("--limit <factor>", "clahe: the most that contrast grows; default 2.5", positiveNumber)
+    .action((input, options) => start(async () => (await import("./enhance.ts")).enhance(input, options), options));
+}
+
 function addEvaluate(program: Commander, start: Start): void {
   common(program.command("evaluate"))
     .summary("PSNR, SSIM and errors in HU of results against their reference")
@@ -361,6 +383,8 @@ function build(streams: Streams, settle: (code: number) => void): Commander {
     addSimulate,
     addMar,
     addDenoise,
+    addSuperResolve,
+    addEnhance,
     addDenoiseDwi,
     addEvaluate,
     addBatch,

@@ -19,6 +19,7 @@ import { type ReportInput, writeReport } from "../report/report.ts";
 import { checkApart } from "./apart.ts";
 import { checkOutputFormat, counted, load, quietly, type Run, requirePlanes, sizes, timed } from "./command.ts";
 import { toJson } from "./console.ts";
+import { UsageError } from "./failure.ts";
 import {
   checkFileTarget,
   checkFolderTarget,
@@ -71,6 +72,8 @@ export interface Work {
   readonly make: (source: Source, run: Run) => Promise<Made>;
   /** The result is no HU any more. */
   readonly isForLooking?: boolean;
+  /** The result has more pixels than a derived series could have. */
+  readonly isLarger?: boolean;
 }
 
 const isArrayFile = (name: string): boolean =>
@@ -171,6 +174,10 @@ async function ofSeries(folder: string, given: RestoredOptions, work: Work, run:
   const { signal, console } = run;
   if (pixelMm || modality) console.warn("--pixel-mm and --modality are for array files; DICOM says its own.");
   const arrayOutput = isArrayFile(output) ? checkOutputFormat(output) : undefined;
+  if (work.isLarger && !arrayOutput)
+    throw new UsageError(
+      `A derived series keeps rows and columns of its source: name a .nii.gz or .npy file for -o instead of ${output}.`,
+    );
   if (arrayOutput) {
     await checkFileTarget(arrayOutput);
     if (given.report) await checkReportTargets(arrayOutput, []);
@@ -204,11 +211,6 @@ async function ofSeries(folder: string, given: RestoredOptions, work: Work, run:
       }
     });
   } else {
-    if (made.images.shape.join() !== series.volume.shape.join())
-      throw sinoError(
-        "ERR_SINO_UNSUPPORTED",
-        `A derived series keeps rows and columns of its source: name a .nii.gz or .npy file for -o instead of ${output}.`,
-      );
     await withFolderOutput(output, signal, async (temporary) => {
       const derived: DerivedSeries = await writeDerivedSeries(series, made.images, {
         out: temporary,

@@ -15,7 +15,7 @@ export interface RestorationModel {
   readonly modality: string | undefined;
   /** "HU", or undefined: any. */
   readonly unit: string | undefined;
-  /** How many times larger its images become. */
+  /** How many times as many rows and columns its images have: it is shown interpolated ones. */
   readonly factor: number;
   readonly licence: string | undefined;
   readonly weightsSha256: string | undefined;
@@ -25,6 +25,7 @@ interface Card {
   readonly name?: string;
   readonly modality?: string;
   readonly unit?: string;
+  readonly factor?: number;
   readonly licence?: string;
   readonly weightsSha256?: string;
 }
@@ -60,14 +61,13 @@ export async function restorationModel(nameOrFolder: string): Promise<Restoratio
       `${nameOrFolder} finds noise for sampling (task diffusion); it restores no images.`,
     );
   const card = JSON.parse(await readFile(join(folder, "model.json"), "utf8")) as Card;
-  const { network } = trained;
   return {
     trained,
     folder,
     name: card.name ?? basename(folder),
     modality: card.modality,
     unit: card.unit,
-    factor: network.kind === "srresnet" ? (network.factor ?? 2) : 1,
+    factor: card.factor ?? 1,
     licence: card.licence,
     weightsSha256: card.weightsSha256,
   };

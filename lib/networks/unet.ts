@@ -105,7 +105,9 @@ export function unet(scope: Scope, inputs: NetworkInputs, d: UNetDescription): g
   }
   if (block === "residual") h = activate(normLayer(scope.in("norm"), h, { kind: style.norm }), style.activation);
   const width = d.outChannels * unshuffle ** (image.shape.length - 2);
-  const last = convLayer(scope.in("last"), h, width, { kernel: block === "residual" ? 3 : 1, gain: 0.1 });
+  // what is added to the image starts as nothing: without norms anything else begins by unlearning itself
+  const gain = d.residual ? 0 : 0.1;
+  const last = convLayer(scope.in("last"), h, width, { kernel: block === "residual" ? 3 : 1, gain });
   const y = unshuffle > 1 ? g.pixelShuffle(last, unshuffle) : last;
   return d.residual ? g.add(y, g.slice(image, 1, 0, d.outChannels)) : y;
 }
