@@ -1,50 +1,76 @@
-/** How strong the noise of a scan is, from what a denoiser took away. */
+/**
+ * How strong the noise of a shell is. What directions show of tissue has fewer patterns than there are volumes: in the combination of
+ * volumes that varies least, there is noise alone.
+ */
 import { sizeOf, type Volume } from "../core/arrays.ts";
-import { combine, threshold } from "../image/pixels.ts";
+import { combine, statistics, threshold } from "../image/pixels.ts";
 import { type OperationOptions, runJob } from "../native/job.ts";
 import type { Shell } from "./gradients.ts";
-import { volumeData } from "./slices.ts";
+import { shellVolumes, volumeData } from "./slices.ts";
 
-/** For normal numbers, the deviation over the median of magnitudes. */
-const normalMedian = 1.4826;
+/** Of the correction below, for scans of hardly more voxels than volumes. */
+const leastFactor = 0.5;
 
-async function rankOf(
-  input: Float32Array,
-  rank: number,
-  where: Uint8Array | undefined,
-  magnitudes: boolean,
-  options: OperationOptions,
-): Promise<number> {
+/**
+ * Standard deviation of the noise in a shell: the square root of the least eigenvalue of its volumes' covariance over bright voxels (at least
+ * half as bright in the mean as the lowest of the brightest hundredth, where magnitudes are nearly normal), over 1 − √(volumes/voxels), by
+ * which the least eigenvalue of pure noise falls short (Marchenko and Pastur; J. Veraart et al., NeuroImage 142, 2016, use them all). Too
+ * high for shells of so few directions that tissue differs in all of them.
+ */
+export async function noiseOf(dwi: Volume, shell: Shell, options: OperationOptions): Promise<number> {
+  const chosen = shellVolumes(dwi, shell);
+  const volumes = shell.volumes.length;
+  const voxels = sizeOf(dwi.shape.slice(1));
+  const terms = shell.volumes.map((_, i) => [1 / volumes, { data: volumeData(chosen, i), shape: [voxels] }] as const);
+  const { data: mean } = await combine(terms, options);
+  const bright = (await quantile(mean, 0.99, options)) / 2;
+  const { data: where } = await threshold({ data: mean, shape: [voxels] }, bright, options);
+  const covariance = new Float64Array(volumes * volumes);
+  const results = { means: new Float64Array(volumes), covariance };
+  const job = { device: "cpu", volumes, voxels, input: chosen.data, where, ...results };
+  await runJob("covariance", job, { signal: options.signal });
+  const { sum: count } = await statistics({ data: where, shape: [voxels] }, options);
+  const short = Math.max(leastFactor, 1 - Math.sqrt(volumes / count));
+  return Math.sqrt(Math.max(0, leastEigenvalue(covariance, volumes))) / short;
+}
+
+async function quantile(input: Float32Array, rank: number, { signal }: OperationOptions): Promise<number> {
   const result = new Float64Array(3);
-  const parameters = { count: input.length, input, ranks: Float64Array.of(rank), magnitudes, result };
-  await runJob("quantiles", { device: "cpu", ...parameters, ...(where && { where }) }, { signal: options.signal });
+  const parameters = { device: "cpu", count: input.length, input, ranks: Float64Array.of(rank), magnitudes: false };
+  await runJob("quantiles", { ...parameters, result }, { signal });
   return result[0]!;
 }
 
-/**
- * Standard deviation of the noise in a shell: median over its volumes of 1.4826 · median |noisy − clean|, over voxels at least half as
- * bright as the brightest hundredth's lowest, where magnitudes are nearly normal. Denoised values count as exact.
- */
-export async function noiseBetween(
-  noisy: Volume,
-  clean: Volume,
-  shell: Shell,
-  options: OperationOptions,
-): Promise<number> {
-  const shape = [sizeOf(noisy.shape.slice(1))];
-  const found: number[] = [];
-  for (const index of shell.volumes) {
-    const [a, b] = [volumeData(noisy, index), volumeData(clean, index)];
-    const bright = (await rankOf(b, 0.99, undefined, false, options)) / 2;
-    const { data: where } = await threshold({ data: b, shape }, bright, options);
-    const { data: rest } = await combine(
-      [
-        [1, { data: a, shape }],
-        [-1, { data: b, shape }],
-      ],
-      options,
-    );
-    found.push(normalMedian * (await rankOf(rest, 0.5, where, true, options)));
+/** Of a symmetric matrix [n, n], by Jacobi's rotations. */
+export function leastEigenvalue(matrix: Float64Array, n: number): number {
+  const a = matrix.slice();
+  const at = (i: number, j: number) => a[i * n + j]!;
+  const turn = (i: number, j: number) => {
+    const theta = (at(j, j) - at(i, i)) / (2 * at(i, j));
+    const t = Math.sign(theta || 1) / (Math.abs(theta) + Math.hypot(theta, 1));
+    const c = 1 / Math.hypot(t, 1);
+    for (let k = 0; k < n; k++) {
+      const [x, y] = [at(i, k), at(j, k)];
+      a[i * n + k] = c * x - c * t * y;
+      a[j * n + k] = c * t * x + c * y;
+    }
+    for (let k = 0; k < n; k++) {
+      const [x, y] = [at(k, i), at(k, j)];
+      a[k * n + i] = c * x - c * t * y;
+      a[k * n + j] = c * t * x + c * y;
+    }
+  };
+  const diagonal = Array.from({ length: n }, (_, i) => i);
+  const tiny = 1e-12 * diagonal.reduce((sum, i) => sum + Math.abs(at(i, i)), 0);
+  for (let sweep = 0; sweep < 60; sweep++) {
+    let turns = 0;
+    for (let i = 0; i < n; i++)
+      for (let j = i + 1; j < n; j++)
+        if (Math.abs(at(i, j)) > tiny) {
+          turn(i, j);
+          turns++;
+        }
+    if (turns === 0) break;
   }
-  return found.sort((a, b) => a - b)[found.length >> 1]!;
+  return Math.min(...diagonal.map((i) => at(i, i)));
 }

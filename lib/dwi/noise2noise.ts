@@ -25,10 +25,11 @@ import type { OperationOptions } from "../native/job.ts";
 import { type NetworkDescription, networkModel, parseNetwork } from "../networks/index.ts";
 import { type TrainingConfig, type TrainingEvent, train } from "../training/index.ts";
 import { type Gradients, nearestPairs, type Shell, shellNear, shellsOf } from "./gradients.ts";
-import { noiseBetween } from "./noise.ts";
+import { keepStructure } from "./keep-structure.ts";
+import { noiseOf } from "./noise.ts";
 import { patch2self } from "./patch2self.ts";
 import { removeRicianBias } from "./rician.ts";
-import { cropSlice, paddedSize, padSlice, type SliceSize, volumeData } from "./slices.ts";
+import { cropSlice, paddedSize, padSlice, type SliceSize, shellVolumes, volumeData } from "./slices.ts";
 
 export interface Noise2NoiseOptions extends OperationOptions {
   gradients: Gradients;
@@ -102,7 +103,7 @@ export async function noise2noise(dwi: ArrayLike, options: Noise2NoiseOptions): 
     pairs === "others" ? await fromOthers(input, shell, size, options) : fromNearest(input, partners, size);
   const scale = {
     offset: 0,
-    factor: 1 / Math.max(1e-30, (await statistics(volumesOf(input, shell), options)).maximum),
+    factor: 1 / Math.max(1e-30, (await statistics(shellVolumes(input, shell), options)).maximum),
   };
   const result = newImage(dwi.shape);
   result.data.set(input.data);
@@ -110,7 +111,9 @@ export async function noise2noise(dwi: ArrayLike, options: Noise2NoiseOptions): 
     if (!options.model) await train(await configOf(samples, scale, folder, options), trainOptions(folder, options));
     await apply(folder, samples, scale, size, shell, result, options);
   });
-  const found = sigma === "auto" ? await noiseBetween(input, result, shell, options) : sigma;
+  const noise = typeof sigma === "number" && sigma > 0 ? sigma : await noiseOf(input, shell, quiet(options));
+  await keepStructure(input, result, shell, noise, options.threads ? { threads: options.threads } : {});
+  const found = sigma === 0 ? 0 : noise;
   const means = volume(result.data.slice(), dwi.shape);
   if (found > 0)
     for (const index of shell.volumes) {
@@ -127,16 +130,6 @@ interface Samples {
 }
 
 const quiet = ({ device, signal }: OperationOptions): OperationOptions => ({ device, signal });
-
-/** The volumes of a shell as one array. */
-function volumesOf(dwi: Volume, { volumes }: Shell): Volume {
-  const voxels = sizeOf(dwi.shape.slice(1));
-  const chosen = newImage([volumes.length, ...dwi.shape.slice(1)]);
-  volumes.forEach((index, i) => {
-    chosen.data.set(volumeData(dwi, index), i * voxels);
-  });
-  return chosen;
-}
 
 function emptySamples(dwi: Volume, count: number, channels: number, { paddedRows, paddedColumns }: SliceSize): Samples {
   const samples = count * dwi.shape[1]!;
@@ -161,7 +154,7 @@ function place(
 }
 
 async function fromOthers(dwi: Volume, shell: Shell, size: SliceSize, options: Noise2NoiseOptions): Promise<Samples> {
-  const chosen = volumesOf(dwi, shell);
+  const chosen = shellVolumes(dwi, shell);
   const predicted = await patch2self(chosen, { ...quiet(options), bvals: shell.volumes.map(() => shell.b) });
   const { volumes } = shell;
   const slices = dwi.shape[1]!;
@@ -228,7 +221,7 @@ async function configOf(
     network: networkFor(channels),
     data: { ...paths, ...scale, validation: 0, patch: sides.map((n) => Math.min(n, patchSide)), flip: true },
     loss: { l2: 1 },
-    optimizer: { rate: 1e-3, clip: 1 },
+    optimizer: { rate: 3e-3, clip: 1 },
     schedule: { kind: "cosine", warmup: 20 },
     average: 0.99,
     steps: Math.max(1, Math.ceil((epochs * count) / batch)),

@@ -1,6 +1,8 @@
 /** Volumes of a scan as padded 2-D slices, the samples of a network, and back. */
 import type { Volume } from "../core/arrays.ts";
 import { sizeOf } from "../core/arrays.ts";
+import { newImage } from "../image/input.ts";
+import type { Shell } from "./gradients.ts";
 
 /** Slices [n, C, rows, columns] of a common size, a multiple of `grain` each way; the border is repeated. */
 export interface SliceSize {
@@ -40,4 +42,14 @@ export function cropSlice(from: Float32Array, at: number, size: SliceSize, to: F
 export function volumeData({ data, shape }: Volume, index: number): Float32Array {
   const voxels = sizeOf(shape.slice(1));
   return data.subarray(index * voxels, (index + 1) * voxels);
+}
+
+/** The volumes of a shell as an array of their own. */
+export function shellVolumes(dwi: Volume, { volumes }: Shell): Volume {
+  const voxels = sizeOf(dwi.shape.slice(1));
+  const chosen = newImage([volumes.length, ...dwi.shape.slice(1)]);
+  volumes.forEach((index, i) => {
+    chosen.data.set(volumeData(dwi, index), i * voxels);
+  });
+  return chosen;
 }
