@@ -179,6 +179,27 @@ withNetworks("a network that changes nothing gives every pixel back, padding too
   }
 });
 
+withNetworks("padding stays whatever the network says, and strength scales what it changes", async () => {
+  const model = await modelFolder({}, 0.3);
+  const image = disk(20, 24);
+  image.data.fill(-2000, 0, 24);
+  const input = await stored(image);
+  const changes: Float64Array[] = [];
+  for (const strength of ["1", "0.5"]) {
+    const output = fresh(".npy");
+    const { code, stderr } = await cli("denoise", input, "-o", output, "--model", model, "--strength", strength);
+    assert.equal(code, 0, stderr);
+    const { data } = (await readArray(output)).array;
+    changes.push(Float64Array.from(data, (v, i) => v - image.data[i]!));
+  }
+  const [whole, half] = changes as [Float64Array, Float64Array];
+  assert.ok(whole.subarray(0, 24).every((v) => v === 0));
+  assert.ok(whole.subarray(24).some((v) => Math.abs(v) > 1));
+  const largest = whole.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+  // rounding of float32 at the size of the change
+  assert.ok(whole.every((v, i) => Math.abs(v / 2 - half[i]!) < 1e-5 * largest + 1e-3));
+});
+
 withNetworks("a CT network refuses what is no CT in HU", async () => {
   const model = await modelFolder();
   const refusal = async (image: Volume | ReturnType<typeof volume<Uint8Array>>, ...more: string[]) => {

@@ -1,0 +1,70 @@
+/**
+ * How good a super-resolution network is, beside interpolation: slices of held-out patients (.npy, .nii or a DICOM folder), made coarser
+ * (a Gaussian of the coarse pixel's width, one pixel for every factor × factor) and enlarged again. PSNR against the slices themselves, over
+ * the span of the first file's values, or a window; and how much values shift on average.
+ *
+ *     node --import tsx bench/restore/enlarge.ts --model run --every 4 kits/test.npy
+ */
+import { stat } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { type Volume, volume } from "../../lib/core/arrays.ts";
+import { readArray, toFloat32 } from "../../lib/data/array-files.ts";
+import { readSeries } from "../../lib/data/dicom/index.ts";
+import { clip, statistics } from "../../lib/image/pixels.ts";
+import { psnr, ssim } from "../../lib/metrics/index.ts";
+import { restorationModel } from "../../lib/models/index.ts";
+import { coarserPixels } from "../../lib/restore/degrade.ts";
+import { enlarge, superResolve } from "../../lib/restore/super-resolve.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    model: { type: "string" },
+    window: { type: "string" },
+    every: { type: "string", default: "1" },
+  },
+});
+
+async function read(path: string): Promise<Volume> {
+  if ((await stat(path)).isDirectory()) return (await readSeries(path, { anyModality: true })).volume;
+  return toFloat32((await readArray(path)).array);
+}
+
+const mean = (list: Float64Array): number => list.reduce((a, b) => a + b, 0) / list.length;
+const factor = 2;
+
+for (const path of positionals) {
+  const all = await read(path);
+  const [count, height, width] = all.shape as [number, number, number];
+  const [rows, columns] = [height - (height % factor), width - (width % factor)];
+  const every = Number(values.every);
+  const picked = Array.from({ length: Math.ceil(count / every) }, (_, i) => i * every);
+  const sharp = volume(new Float32Array(picked.length * rows * columns), [picked.length, rows, columns]);
+  for (const [i, s] of picked.entries())
+    for (let r = 0; r < rows; r++) {
+      const at = (s * height + r) * width;
+      sharp.data.set(all.data.subarray(at, at + columns), (i * rows + r) * columns);
+    }
+  const { minimum, maximum } = await statistics(sharp);
+  const [low, high] = values.window ? (values.window.split(",").map(Number) as [number, number]) : [minimum, maximum];
+  const reference = await clip(sharp, low, high);
+  const coarse = await coarserPixels(sharp, { factor });
+  const line = async (method: string, images: Volume, more: object = {}) => {
+    const seen = await clip(images, low, high);
+    const range = high - low;
+    const found = {
+      psnr: mean(await psnr(seen, reference, { range })),
+      ssim: mean(await ssim(seen, reference, { range })),
+    };
+    const bias = (await statistics(images)).mean - (await statistics(sharp)).mean;
+    console.log(JSON.stringify({ slices: path, count: picked.length, low, high, method, ...found, bias, ...more }));
+  };
+  await line("bicubic", await enlarge(coarse, { factor, method: "cubic" }));
+  await line("lanczos", await enlarge(coarse, { factor, method: "lanczos" }));
+  if (!values.model) continue;
+  const model = await restorationModel(values.model);
+  const begun = process.cpuUsage();
+  const restored = await superResolve(coarse, { ...model, factor }, { threads: 1 });
+  const { user, system } = process.cpuUsage(begun);
+  await line(model.name, restored, { cpuSecondsPerSlice: (user + system) / 1e6 / picked.length });
+}

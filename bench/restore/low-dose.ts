@@ -1,0 +1,93 @@
+/**
+ * How good a denoiser of low-dose CT is, beside non-local means, total variation and BM3D, each with the strength that is best for these very
+ * slices: slices of held-out patients, made noisy through the sinogram, after windowing. PSNR of a slice is that of its window.
+ *
+ *     node --import tsx bench/restore/low-dose.ts --model run --window -150,250 --pixel-mm 0.66 kits/test.npy
+ */
+import { parseArgs } from "node:util";
+import { type Volume, volume } from "../../lib/core/arrays.ts";
+import { toFloat32 } from "../../lib/data/array-files.ts";
+import { readNpy } from "../../lib/data/npy.ts";
+import { clip } from "../../lib/image/pixels.ts";
+import { psnr, rmse, ssim } from "../../lib/metrics/index.ts";
+import { restorationModel } from "../../lib/models/index.ts";
+import { type ClassicalDenoiser, denoise, denoiseByNetwork } from "../../lib/restore/denoise.ts";
+import { lowDoseImages } from "../../lib/restore/low-dose.ts";
+import { quietPlaces } from "../../lib/restore/quiet.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    model: { type: "string" },
+    window: { type: "string", default: "-150,250" },
+    "pixel-mm": { type: "string", default: "0.8" },
+    every: { type: "string", default: "1" },
+    doses: { type: "string", default: "0.25,0.1" },
+    photons: { type: "string", default: "200000" },
+    cutoff: { type: "string", default: "0.8" },
+    methods: { type: "string", default: "nlm,tv,bm3d" },
+  },
+});
+const [low, high] = values.window.split(",").map(Number) as [number, number];
+const range = high - low;
+
+const all = toFloat32((await readNpy(positionals[0]!)).array);
+const [count, rows, columns] = all.shape as [number, number, number];
+const every = Number(values.every);
+const size = rows * columns;
+const picked = Array.from({ length: Math.ceil(count / every) }, (_, i) => i * every);
+const clean = volume(new Float32Array(picked.length * size), [picked.length, rows, columns]);
+for (const [i, s] of picked.entries()) clean.data.set(all.data.subarray(s * size, (s + 1) * size), i * size);
+
+const mean = (list: Float64Array): number => list.reduce((a, b) => a + b, 0) / list.length;
+const reference = await clip(clean, low, high);
+
+async function judged(images: Volume): Promise<{ psnr: number; ssim: number; rmse: number }> {
+  const seen = await clip(images, low, high);
+  return {
+    psnr: mean(await psnr(seen, reference, { range })),
+    ssim: mean(await ssim(seen, reference, { range })),
+    rmse: mean(await rmse(seen, reference)),
+  };
+}
+
+const strengths: Readonly<Record<string, readonly number[]>> = {
+  nlm: [0.5, 0.7, 1, 1.4],
+  tv: [0.25, 0.35, 0.5, 0.7, 1, 1.4],
+  bm3d: [0.7, 1, 1.4],
+};
+
+for (const fraction of values.doses.split(",").map(Number)) {
+  const noisy = await clip(
+    await lowDoseImages(clean, {
+      fraction,
+      pixelMm: Number(values["pixel-mm"]),
+      photons: Number(values.photons),
+      cutoff: Number(values.cutoff),
+      seed: 11,
+    }),
+    -1024,
+    3071,
+  );
+  const sigma = (await quietPlaces(noisy, { least: -300 }))?.sigma;
+  const line = (name: string, found: Awaited<ReturnType<typeof judged>>, more: object = {}) =>
+    console.log(JSON.stringify({ slices: positionals[0], fraction, sigma, method: name, ...found, ...more }));
+  line("input", await judged(noisy));
+  for (const method of values.methods.split(",").filter(Boolean) as ClassicalDenoiser[]) {
+    let best: { found: Awaited<ReturnType<typeof judged>>; more: object } | undefined;
+    for (const factor of method === "nlm" ? [1, 1.5, 2] : [1])
+      for (const strength of strengths[method] ?? [1]) {
+        const options = { method, strength, ...(sigma !== undefined && { sigma: factor * sigma }) };
+        const found = await judged(await denoise(noisy, options));
+        if (!best || found.psnr > best.found.psnr) best = { found, more: { strength, sigmaFactor: factor } };
+      }
+    if (best) line(method, best.found, best.more);
+  }
+  if (values.model) {
+    const model = await restorationModel(values.model);
+    const begun = process.cpuUsage();
+    const restored = await denoiseByNetwork(noisy, { ...model, unit: "HU" }, { threads: 1 });
+    const { user, system } = process.cpuUsage(begun);
+    line(model.name, await judged(restored), { cpuSecondsPerSlice: (user + system) / 1e6 / picked.length });
+  }
+}
