@@ -1,7 +1,7 @@
 /**
  * Denoising a simulated diffusion scan whose truth is known: PSNR of the scan, Patch2Self and Noise2Noise, and what they cost.
  *
- *     node --import tsx bench/dwi/denoise.bench.ts [snr …] [--epochs 40] [--pairs others] [--threads 2]
+ *     node --import tsx bench/dwi/denoise.bench.ts [snr …] [--epochs 20] [--pairs others] [--threads 2]
  */
 import { parseArgs } from "node:util";
 import { noise2noise, patch2self, structureScore } from "../../lib/dwi/index.ts";

@@ -23,6 +23,7 @@ export interface DenoiseDwiOptions {
   output: string;
   method: "noise2noise" | "patch2self";
   pairs: "others" | "nearest";
+  patches?: "slices" | "volumes";
   shell?: number;
   epochs?: number;
   seed?: number;
@@ -89,7 +90,7 @@ function scanOf({ array, meta }: LoadedArray): Volume {
 }
 
 async function denoise(scan: Volume, gradients: Gradients, given: DenoiseDwiOptions, run: Run): Promise<Denoised> {
-  const { pairs, epochs, seed, model, keep, sigma } = given;
+  const { pairs, patches, epochs, seed, model, keep, sigma } = given;
   const shell = shellNear(shellsOf(gradients.bvals), given.shell);
   if (shell.volumes.length < 10)
     run.console.warn(
@@ -103,6 +104,7 @@ async function denoise(scan: Volume, gradients: Gradients, given: DenoiseDwiOpti
     gradients,
     shell: given.shell,
     pairs,
+    patches,
     epochs,
     seed,
     model,
@@ -182,7 +184,7 @@ async function sidecarOf(input: string): Promise<object> {
 const ricianNote = "Rician bias taken out of the denoised means (Koay and Basser 2006)";
 
 function recordOf(input: string, given: DenoiseDwiOptions, { shell, sigma }: Denoised, figures: Figures): object {
-  const { method, pairs, epochs = 40, seed = 0 } = given;
+  const { method, pairs, epochs = 20, seed = 0 } = given;
   return {
     Sources: [input],
     GeneratedBy: [{ Name: "sinogram", Version: version, Description: "denoise-dwi" }],

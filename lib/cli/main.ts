@@ -155,8 +155,14 @@ function addDenoiseDwi(program: Commander, start: Start): void {
         .choices(["others", "nearest"])
         .default("others"),
     )
+    .addOption(
+      new Option("--patches <name>", "what the network sees; default slices, or what a stored one takes").choices([
+        "slices",
+        "volumes",
+      ]),
+    )
     .option("--shell <b>", "which shell, s/mm²; default the largest", positiveNumber)
-    .option("--epochs <n>", "how often each slice is seen; default 40", count)
+    .option("--epochs <n>", "how often each slice is seen; default 20", count)
     .option("--seed <n>", "of the training; default 0", wholeNumber)
     .option("--sigma <value>", 'noise for the Rician correction: a number, 0 for none, or "auto", the default', sigma)
     .option("--model <folder>", "apply the network that --keep left there, without training")

@@ -5,7 +5,7 @@
  * The pairs. "nearest": a volume and the one whose gradient direction is nearest, by |cosine|; where few directions were measured those two
  * show different contrast, and the network learns their mean. "others" (default): what all other volumes of the shell say of a volume
  * (Patch2Self's regression, whose noise is independent of the volume's own) beside their mean, and the volume as it was measured: the
- * same contrast at both ends, and less noise at one of them. The network sees slices.
+ * same contrast at both ends, and less noise at one of them. The network sees slices, or blocks of volumes (samples.ts).
  *
  * Magnitudes. The mean of magnitudes is what both the pairs and the loss (L2) aim at, so the Rician bias stays through the network, and is
  * taken out afterwards, from that mean (rician.ts).
@@ -13,23 +13,21 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { type ArrayLike, sizeOf, type Volume, volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
 import { writeNpy } from "../data/npy.ts";
-import { readSafetensors } from "../data/safetensors.ts";
 import { floats, newImage } from "../image/input.ts";
-import { combine, requireFinite, statistics } from "../image/pixels.ts";
-import { openSession } from "../models/session.ts";
+import { requireFinite, statistics } from "../image/pixels.ts";
+import { applyTrained, loadTrained, type Trained } from "../models/index.ts";
 import type { OperationOptions } from "../native/job.ts";
-import { type NetworkDescription, networkModel, parseNetwork } from "../networks/index.ts";
+import { type NetworkDescription, parseNetwork } from "../networks/index.ts";
 import { type TrainingConfig, type TrainingEvent, train } from "../training/index.ts";
 import { type Gradients, nearestPairs, type Shell, shellNear, shellsOf } from "./gradients.ts";
 import { keepStructure } from "./keep-structure.ts";
 import { noiseOf } from "./noise.ts";
-import { patch2self } from "./patch2self.ts";
 import { removeRicianBias } from "./rician.ts";
-import { cropSlice, paddedSize, padSlice, type SliceSize, shellVolumes, volumeData } from "./slices.ts";
+import { fromNearest, fromOthers, type Patches, type Samples, unplace } from "./samples.ts";
+import { shellVolumes, volumeData } from "./slices.ts";
 
 export interface Noise2NoiseOptions extends OperationOptions {
   gradients: Gradients;
@@ -37,14 +35,16 @@ export interface Noise2NoiseOptions extends OperationOptions {
   shell?: number | undefined;
   /** Default "others". */
   pairs?: "others" | "nearest" | undefined;
-  /** How often each slice is seen; default 40. */
+  /** The network sees slices (default) or blocks of the volumes; a stored one says itself what it takes. */
+  patches?: Patches | undefined;
+  /** How often each slice, or each voxel of volumes, is seen; default 20. */
   epochs?: number | undefined;
   seed?: number | undefined;
   /** A folder that an earlier call trained into: its network is applied, nothing is trained. */
   model?: string | undefined;
   /** Where training keeps checkpoint, log and model; a run that was stopped goes on there. Default: nothing is kept. */
   folder?: string | undefined;
-  /** Noise in each part of the complex signal, for the Rician correction: a number, or "auto" (default, from what is left over); 0 for none. */
+  /** Noise in each part of the complex signal, for the Rician correction: a number, or "auto" (default, by noise.ts); 0 for none. */
   sigma?: number | "auto" | undefined;
   threads?: number | undefined;
   onTraining?: ((event: TrainingEvent) => void) | undefined;
@@ -60,19 +60,22 @@ export interface Denoised {
   readonly sigma: number;
 }
 
-/** Halvings of the network, and so what slices are padded to. */
-const levels = 3;
-const grain = 2 ** levels;
-const batch = 16;
-/** Sides of the crops that training sees. */
-const patchSide = 64;
+/** Halvings of the network, and so what sides are padded to multiples of. */
+const grain = 2 ** 3;
 
-const networkFor = (inChannels: number): NetworkDescription =>
+/** For both kinds of patches: channels of each level, crops that training sees, and how many of them at a time. */
+const plans = {
+  slices: { dimensions: 2, channels: [32, 32, 32, 32], crop: [64, 64], batch: 4 },
+  volumes: { dimensions: 3, channels: [16, 24, 32, 32], crop: [16, 32, 32], batch: 1 },
+} as const;
+
+const networkFor = (inChannels: number, patches: Patches): NetworkDescription =>
   parseNetwork({
     kind: "unet",
+    dimensions: plans[patches].dimensions,
     inChannels,
     outChannels: 1,
-    channels: [32, 32, 32, 32],
+    channels: plans[patches].channels,
     blocks: 1,
     block: "double",
     norm: "none",
@@ -98,19 +101,20 @@ export async function noise2noise(dwi: ArrayLike, options: Noise2NoiseOptions): 
   await requireFinite(input, "dwi", options);
   const shell = shellNear(shellsOf(gradients.bvals), options.shell);
   const partners = nearestPairs(shell, gradients.directions); // also refuses a single direction
-  const size = paddedSize(dwi.shape, grain);
+  const stored = options.model ? await loadTrained(options.model) : undefined;
+  const patches = options.patches ?? patchesOf(stored);
   const samples =
-    pairs === "others" ? await fromOthers(input, shell, size, options) : fromNearest(input, partners, size);
+    pairs === "others"
+      ? await fromOthers(input, shell, patches, grain, quiet(options))
+      : fromNearest(input, partners, patches, grain);
   const scale = {
     offset: 0,
     factor: 1 / Math.max(1e-30, (await statistics(shellVolumes(input, shell), options)).maximum),
   };
   const result = newImage(dwi.shape);
   result.data.set(input.data);
-  await withFolder(options, async (folder) => {
-    if (!options.model) await train(await configOf(samples, scale, folder, options), trainOptions(folder, options));
-    await apply(folder, samples, scale, size, shell, result, options);
-  });
+  const trained = stored ?? (await trainedOn(samples, scale, options));
+  unplace(await applied({ ...trained, scale }, samples, options), samples, result, shell);
   const noise = typeof sigma === "number" && sigma > 0 ? sigma : await noiseOf(input, shell, quiet(options));
   await keepStructure(input, result, shell, noise, options.threads ? { threads: options.threads } : {});
   const found = sigma === 0 ? 0 : noise;
@@ -123,80 +127,24 @@ export async function noise2noise(dwi: ArrayLike, options: Noise2NoiseOptions): 
   return { dwi: result, means, shell, sigma: found };
 }
 
-/** What the network is fed, [sample, channel, row, column], and what it is asked for; a sample is a slice of a volume of the shell. */
-interface Samples {
-  readonly input: Volume;
-  readonly target: Volume;
-}
-
 const quiet = ({ device, signal }: OperationOptions): OperationOptions => ({ device, signal });
 
-function emptySamples(dwi: Volume, count: number, channels: number, { paddedRows, paddedColumns }: SliceSize): Samples {
-  const samples = count * dwi.shape[1]!;
-  return {
-    input: newImage([samples, channels, paddedRows, paddedColumns]),
-    target: newImage([samples, 1, paddedRows, paddedColumns]),
-  };
-}
+/** What a stored network takes. */
+const patchesOf = (trained: Trained | undefined): Patches =>
+  trained && "dimensions" in trained.network && trained.network.dimensions === 3 ? "volumes" : "slices";
 
-/** Puts all slices of a volume into one channel of the samples from `first` on. */
-function place(
-  from: Float32Array,
-  slices: number,
-  size: SliceSize,
-  into: Volume,
-  first: number,
-  channel: number,
-): void {
-  const channels = into.shape[1]!;
-  const pixels = size.paddedRows * size.paddedColumns;
-  for (let z = 0; z < slices; z++) padSlice(from, z, size, into.data, ((first + z) * channels + channel) * pixels);
-}
-
-async function fromOthers(dwi: Volume, shell: Shell, size: SliceSize, options: Noise2NoiseOptions): Promise<Samples> {
-  const chosen = shellVolumes(dwi, shell);
-  const predicted = await patch2self(chosen, { ...quiet(options), bvals: shell.volumes.map(() => shell.b) });
-  const { volumes } = shell;
-  const slices = dwi.shape[1]!;
-  const voxels = sizeOf(dwi.shape.slice(1));
-  const volumeOf = (i: number): ArrayLike => ({ data: volumeData(chosen, i), shape: [voxels] });
-  const share = 1 / (volumes.length - 1);
-  const total = await combine(
-    volumes.map((_, i) => [share, volumeOf(i)] as const),
-    quiet(options),
-  );
-  const samples = emptySamples(dwi, volumes.length, 2, size);
-  for (let i = 0; i < volumes.length; i++) {
-    const terms = [[1, total] as const, [-share, volumeOf(i)] as const];
-    const { data: mean } = await combine(terms, quiet(options));
-    place(volumeData(predicted, i), slices, size, samples.input, i * slices, 0);
-    place(mean, slices, size, samples.input, i * slices, 1);
-    place(volumeData(chosen, i), slices, size, samples.target, i * slices, 0);
-  }
-  return samples;
-}
-
-function fromNearest(dwi: Volume, pairs: readonly [number, number][], size: SliceSize): Samples {
-  const slices = dwi.shape[1]!;
-  const samples = emptySamples(dwi, pairs.length, 1, size);
-  pairs.forEach(([own, nearest], i) => {
-    place(volumeData(dwi, own), slices, size, samples.input, i * slices, 0);
-    place(volumeData(dwi, nearest), slices, size, samples.target, i * slices, 0);
-  });
-  return samples;
-}
-
-/** Runs a step with the folder of the model: the caller's, or one that goes afterwards. */
-async function withFolder(
-  { model, folder }: Noise2NoiseOptions,
-  step: (folder: string) => Promise<void>,
-): Promise<void> {
-  if (model ?? folder) return step((model ?? folder)!);
-  const own = await mkdtemp(join(tmpdir(), "sinogram-dwi-"));
+/** Trains in the caller's folder, or in one that goes afterwards. */
+async function trainedOn(
+  samples: Samples,
+  scale: { offset: number; factor: number },
+  options: Noise2NoiseOptions,
+): Promise<Trained> {
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), "sinogram-dwi-")));
   try {
-    await step(own);
+    await train(await configOf(samples, scale, folder, options), trainOptions(folder, options));
+    return await loadTrained(folder);
   } finally {
-    await rm(own, { recursive: true, force: true });
+    if (!options.folder) await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -208,24 +156,27 @@ const trainOptions = (folder: string, { signal, onTraining }: Noise2NoiseOptions
 });
 
 async function configOf(
-  { input, target }: Samples,
+  { input, target, patches }: Samples,
   scale: { offset: number; factor: number },
   folder: string,
-  { epochs = 40, seed = 0, threads }: Noise2NoiseOptions,
+  { epochs = 20, seed = 0, threads }: Noise2NoiseOptions,
 ): Promise<TrainingConfig> {
   const paths = { input: join(folder, "input.npy"), target: join(folder, "target.npy") };
   await writeNpy(paths.input, input);
   await writeNpy(paths.target, target);
-  const [count, channels, ...sides] = input.shape as [number, number, number, number];
+  const [count, channels, ...sides] = input.shape as [number, number, ...number[]];
+  const plan = plans[patches];
+  const patch = sides.map((n, axis) => Math.min(n, plan.crop[axis]!));
+  const crops = patches === "volumes" ? (count * sizeOf(sides)) / sizeOf(patch) : count;
   return {
-    network: networkFor(channels),
-    data: { ...paths, ...scale, validation: 0, patch: sides.map((n) => Math.min(n, patchSide)), flip: true },
+    network: networkFor(channels, patches),
+    data: { ...paths, ...scale, validation: 0, patch, flip: true },
     loss: { l2: 1 },
     optimizer: { rate: 3e-3, clip: 1 },
     schedule: { kind: "cosine", warmup: 20 },
     average: 0.99,
-    steps: Math.max(1, Math.ceil((epochs * count) / batch)),
-    batch: Math.min(batch, count),
+    steps: Math.max(1, Math.ceil((epochs * crops) / plan.batch)),
+    batch: Math.min(plan.batch, count),
     seed,
     ...(threads !== undefined && { threads }),
     name: "Noise2Noise of one diffusion scan",
@@ -233,40 +184,22 @@ async function configOf(
   };
 }
 
-/** Runs the folder's network over all samples, into the volumes of the result. */
-async function apply(
-  folder: string,
-  { input }: Samples,
-  scale: { offset: number; factor: number },
-  size: SliceSize,
-  shell: Shell,
-  result: Volume,
+/** What a network makes of all samples. */
+async function applied(
+  trained: Trained,
+  { input, patches }: Samples,
   options: Noise2NoiseOptions,
-): Promise<void> {
-  const { tensors, metadata } = await readSafetensors(join(folder, "weights.safetensors"));
-  const network = parseNetwork(JSON.parse(metadata["network"] ?? "null"), folder);
-  const [count, channels] = input.shape as [number, number];
-  if (network.inChannels !== channels)
+): Promise<Float32Array> {
+  const [count, channels, ...sides] = input.shape as [number, number, ...number[]];
+  const { network } = trained;
+  if (network.inChannels !== channels || patchesOf(trained) !== patches)
     throw sinoError(
       "ERR_SINO_MODEL",
-      `The network in ${folder} takes ${network.inChannels} channels, the pairs have ${channels}: it was trained with other pairs.`,
+      `The network in ${options.model} takes ${network.inChannels} channels of ${patchesOf(trained)}, the pairs have ${channels} of ${patches}: it was trained with other pairs or patches.`,
     );
-  const weights = new Map([...tensors].map(([name, { data }]) => [name, data]));
-  const { paddedRows, paddedColumns } = size;
-  const model = networkModel(network, weights, { batch: 1, size: [paddedRows, paddedColumns] }, { scale });
-  const session = await openSession(model, options.threads ? { threads: options.threads } : {});
-  try {
-    const slices = result.shape[1]!;
-    const length = channels * paddedRows * paddedColumns;
-    for (let i = 0; i < count; i++) {
-      options.signal?.throwIfAborted();
-      const data = input.data.subarray(i * length, (i + 1) * length);
-      const { y } = await session.run({ x: { data, shape: [1, channels, paddedRows, paddedColumns] } });
-      const target = volumeData(result, shell.volumes[Math.floor(i / slices)]!);
-      cropSlice(y!.data as Float32Array, 0, size, target, i % slices);
-      if (i % slices === 0) await nextTurn();
-    }
-  } finally {
-    await session.close();
-  }
+  const shape = [count, ...(channels > 1 ? [channels] : []), ...sides];
+  const tiles = patches === "volumes" ? { tile: 96, margin: 24, batch: 1 } : {};
+  const { threads, signal } = options;
+  const made = await applyTrained(trained, { data: input.data, shape }, { ...tiles, provider: "cpu", threads, signal });
+  return made.data as Float32Array;
 }
