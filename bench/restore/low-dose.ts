@@ -1,6 +1,7 @@
 /**
  * How good a denoiser of low-dose CT is, beside non-local means, total variation and BM3D, each with the strength that is best for these very
- * slices: slices of held-out patients, made noisy through the sinogram, after windowing. PSNR of a slice is that of its window.
+ * slices: slices of held-out patients, made noisy through the sinogram, after windowing. PSNR of a slice is that of its window. The full dose
+ * has as many photons as explain the noise that the slices have ("matched"), or as many as --photons says.
  *
  *     node --import tsx bench/restore/low-dose.ts --model run --window -150,250 --pixel-mm 0.66 kits/test.npy
  */
@@ -8,12 +9,12 @@ import { parseArgs } from "node:util";
 import { type Volume, volume } from "../../lib/core/arrays.ts";
 import { toFloat32 } from "../../lib/data/array-files.ts";
 import { readNpy } from "../../lib/data/npy.ts";
-import { clip } from "../../lib/image/pixels.ts";
-import { psnr, rmse, ssim } from "../../lib/metrics/index.ts";
+import { clip, combine } from "../../lib/image/pixels.ts";
+import { noisePowerSpectrum, psnr, rmse, ssim } from "../../lib/metrics/index.ts";
 import { restorationModel } from "../../lib/models/index.ts";
 import { type ClassicalDenoiser, denoise, denoiseByNetwork } from "../../lib/restore/denoise.ts";
 import { lowDoseImages } from "../../lib/restore/low-dose.ts";
-import { quietPlaces } from "../../lib/restore/quiet.ts";
+import { quietPlaces, sliceOf } from "../../lib/restore/quiet.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -23,7 +24,7 @@ const { values, positionals } = parseArgs({
     "pixel-mm": { type: "string", default: "0.8" },
     every: { type: "string", default: "1" },
     doses: { type: "string", default: "0.25,0.1" },
-    photons: { type: "string", default: "200000" },
+    photons: { type: "string", default: "matched" },
     cutoff: { type: "string", default: "0.8" },
     methods: { type: "string", default: "nlm,tv,bm3d" },
   },
@@ -57,21 +58,40 @@ const strengths: Readonly<Record<string, readonly number[]>> = {
   bm3d: [0.7, 1, 1.4],
 };
 
+const scan = { pixelMm: Number(values["pixel-mm"]), cutoff: Number(values.cutoff), seed: 11 };
+
+/** So many that a quarter of them doubles the noise where the slices are quiet: noise goes as the square root of their number. */
+async function matchedPhotons(): Promise<number> {
+  const photons = 2e5;
+  const own = await quietPlaces(clean, { least: -300 });
+  const middle = sliceOf(clean, own!.slice);
+  const noisy = await lowDoseImages(middle, { ...scan, fraction: 0.25, photons });
+  const added = await combine([
+    [1, noisy],
+    [-1, middle],
+  ]);
+  const { sigma } = await noisePowerSpectrum(added, { size: own!.size, regions: own!.regions, trend: "quadric" });
+  return Math.round((photons * sigma ** 2) / (3 * own!.sigma ** 2));
+}
+
+const photons = values.photons === "matched" ? await matchedPhotons() : Number(values.photons);
+
 for (const fraction of values.doses.split(",").map(Number)) {
-  const noisy = await clip(
-    await lowDoseImages(clean, {
-      fraction,
-      pixelMm: Number(values["pixel-mm"]),
-      photons: Number(values.photons),
-      cutoff: Number(values.cutoff),
-      seed: 11,
-    }),
-    -1024,
-    3071,
-  );
+  const noisy = await clip(await lowDoseImages(clean, { ...scan, fraction, photons }), -1024, 3071);
   const sigma = (await quietPlaces(noisy, { least: -300 }))?.sigma;
   const line = (name: string, found: Awaited<ReturnType<typeof judged>>, more: object = {}) =>
-    console.log(JSON.stringify({ slices: positionals[0], fraction, sigma, method: name, ...found, ...more }));
+    console.log(
+      JSON.stringify({
+        slices: positionals[0],
+        count: picked.length,
+        photons,
+        fraction,
+        sigma,
+        method: name,
+        ...found,
+        ...more,
+      }),
+    );
   line("input", await judged(noisy));
   for (const method of values.methods.split(",").filter(Boolean) as ClassicalDenoiser[]) {
     let best: { found: Awaited<ReturnType<typeof judged>>; more: object } | undefined;

@@ -76,7 +76,9 @@ async function modelFor(source: Source, given: DenoiseOptions, run: Run): Promis
   if (name === undefined) {
     if (isOptional) return undefined;
     throw new UsageError(
-      `No model is shipped for ${source.modality ?? "images of unknown modality"}: name one with --model, or say --modality ct.`,
+      source.modality === undefined
+        ? `${source.input} does not say its modality: add --modality ct where it holds HU, or name a --model.`
+        : `No model is shipped for ${source.modality}: name one with --model, or choose a method without.`,
     );
   }
   try {
