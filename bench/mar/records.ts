@@ -28,7 +28,8 @@ export function codeHash(): string {
   const addon = process.env["SINOGRAM_ADDON"] ?? join(root, "build/Release/sinogram.node");
   if (existsSync(addon)) hash.update(readFileSync(addon));
   for (const folder of ["lib/mar", "lib/tomography", "lib/physics"])
-    for (const name of readdirSync(join(root, folder)).sort()) hash.update(readFileSync(join(root, folder, name)));
+    for (const name of readdirSync(join(root, folder), { recursive: true }).map(String).sort())
+      if (name.endsWith(".ts")) hash.update(readFileSync(join(root, folder, name)));
   return hash.update(simulatorHash()).digest("hex").slice(0, 16);
 }
 

@@ -89,7 +89,7 @@ function addMar(program: Commander, start: Start): void {
     .requiredOption("-o, --output <path>", "folder for DICOM, array file otherwise")
     .addOption(
       new Option("--method <name>", "how; polychromatic and what auto makes of it need --sinogram")
-        .choices(["auto", "li", "nmar", "polychromatic"])
+        .choices(["auto", "li", "nmar", "polychromatic", "diffusion"])
         .default("nmar"),
     )
     .option(
@@ -107,6 +107,28 @@ function addMar(program: Commander, start: Start): void {
     .option("--metal-mask <file>", "with --sinogram: where the metal is, in the image; default found there")
     .option("--geometry <file>", "with --sinogram: geometry JSON")
     .option("--physics <file>", 'for polychromatic and auto: physics JSON (see examples/physics), or "auto"')
+    .option("--model <folder>", "diffusion: what train wrote, model.json and weights.safetensors")
+    .option("--steps <n>", "diffusion: runs of the network per slice; default 10", count)
+    .addOption(
+      new Option("--start <name>", "diffusion: what to begin with; default nmar").choices([
+        "nmar",
+        "polychromatic",
+        "noise",
+      ]),
+    )
+    .option("--strength <share>", "diffusion: how much noise the start gets; default 0.05", fraction)
+    .addOption(
+      new Option("--sampler <name>", "diffusion: default renoise").choices(["renoise", "ddim", "dpm-solver", "unipc"]),
+    )
+    .addOption(
+      new Option("--weight-mask <name>", "diffusion: where the network's image goes in; default fbp").choices([
+        "fbp",
+        "distance",
+        "none",
+      ]),
+    )
+    .addOption(new Option("--fusion <name>", "diffusion: and when; default dudodp").choices(["dudodp", "cosine"]))
+    .option("--seed <n>", "diffusion: of its noise; default 0", wholeNumber)
     .addOption(new Option("--filter <name>", "with --sinogram: window on the ramp; default ram-lak").choices(filters))
     .option("--cutoff <fraction>", "with --sinogram: highest frequency that passes; default 1", fraction)
     .option("--reinsert", "with --sinogram: put the metal of the uncorrected image back")

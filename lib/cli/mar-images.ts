@@ -1,8 +1,10 @@
 /** `sinogram mar IMAGE`: HU images in an array file, without raw data. */
 import { dirname, join } from "node:path";
+import type { ArrayLike } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import type { LoadedArray } from "../data/array-files.ts";
-import { type CorrectImagesOptions, correctImages } from "../mar/image.ts";
+import type { DiffusionImagesResult } from "../mar/diffusion/index.ts";
+import { type CorrectedImages, type CorrectImagesOptions, correctImages } from "../mar/image.ts";
 import { writeReport } from "../report/report.ts";
 import {
   type Command,
@@ -11,11 +13,13 @@ import {
   jobOptions,
   load,
   quietly,
+  type Run,
   requirePlanes,
   sizes,
   timed,
 } from "./command.ts";
 import type { ImageMarOptions } from "./mar.ts";
+import { diffuseImages, diffusionDetails, exitOf } from "./mar-diffusion.ts";
 import { describeGeometry, methodNames, virtualScanNote } from "./mar-words.ts";
 import { checkFileTarget, checkReportTargets, withFileOutputs } from "./outputs.ts";
 import { recordText, sidecarPath } from "./sidecar.ts";
@@ -29,8 +33,9 @@ export function marOfImages(input: string, given: ImageMarOptions): Command {
     const [loaded, reading] = await timed(() => load(input, run));
     const images = requirePlanes(loaded, "an image [row, column] in HU");
     const pixelMm = given.pixelMm ?? spacingOf(loaded);
-    const options: CorrectImagesOptions = { ...jobOptions(run), ...thresholds(given), method, pixelMm };
-    const [corrected, computing] = await timed(() => correctImages(images, options));
+    const options = { ...jobOptions(run), ...thresholds(given), pixelMm };
+    const diffusion = method === "diffusion" ? await diffusionDetails(given) : undefined;
+    const [corrected, computing] = await timed(() => correctByMethod(images, given, options, run));
     const affected = corrected.changed.filter(Boolean).length;
     if (affected === 0) run.console.warn(noMetal(corrected.metalHu));
     const paths = await withFileOutputs(run.signal, async (outputs) => {
@@ -46,7 +51,8 @@ export function marOfImages(input: string, given: ImageMarOptions): Command {
           geometry: corrected.geometry,
           details: {
             method,
-            passes: given.passes ?? 2,
+            ...(diffusion ? { diffusion } : { passes: given.passes ?? 2 }),
+            ...("slices" in corrected && { slices: corrected.slices }),
             metalHu: corrected.metalHu,
             muWater: corrected.muWater,
             metalPixels: corrected.metalPixels,
@@ -75,6 +81,7 @@ export function marOfImages(input: string, given: ImageMarOptions): Command {
                 "Metal",
                 `at or above ${Math.round(corrected.metalHu)} HU, in ${affected} of ${corrected.changed.length} slices`,
               ],
+              ...diffusionFacts(diffusion),
               ["Virtual scan", describeGeometry(corrected.geometry)],
               ["µ of water", `${corrected.muWater} 1/mm`],
             ],
@@ -98,12 +105,37 @@ export function marOfImages(input: string, given: ImageMarOptions): Command {
       method,
       metalPixels,
       muWater,
+      ...("slices" in corrected && { slices: corrected.slices }),
       seconds: computing,
       warnings: run.console.warnings,
     });
-    return 0;
+    return exitOf("slices" in corrected ? corrected.slices : undefined);
   };
 }
+
+export async function correctByMethod(
+  images: ArrayLike,
+  given: ImageMarOptions,
+  options: Omit<CorrectImagesOptions, "method">,
+  run: Run,
+): Promise<CorrectedImages | DiffusionImagesResult> {
+  const { method } = given;
+  return method === "diffusion"
+    ? diffuseImages(images, given, options, run)
+    : correctImages(images, { ...options, method });
+}
+
+export const diffusionFacts = (details: object | undefined): [string, string][] =>
+  details
+    ? [
+        [
+          "Diffusion",
+          Object.entries(details)
+            .map(([name, value]) => `${name} ${value}`)
+            .join(", "),
+        ],
+      ]
+    : [];
 
 export function thresholds(
   given: ImageMarOptions,

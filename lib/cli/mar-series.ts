@@ -7,13 +7,14 @@ import { scanSeries } from "../data/dicom/list.ts";
 import { type CtSeries, readSeries } from "../data/dicom/read.ts";
 import { type DerivedSeries, writeDerivedSeries } from "../data/dicom/write.ts";
 import { derivationOf } from "../mar/derivation.ts";
-import { type CorrectedImages, correctImages } from "../mar/image.ts";
+import type { CorrectedImages } from "../mar/image.ts";
 import { writeReport } from "../report/report.ts";
 import { checkApart } from "./apart.ts";
 import { type Command, counted, jobOptions, quietly, type Run, timed } from "./command.ts";
 import { exitCodeOf, exitCodes, type FailureDocument, failureDocument, failureLine } from "./failure.ts";
 import type { ImageMarOptions } from "./mar.ts";
-import { noMetal, thresholds } from "./mar-images.ts";
+import { diffusionDetails } from "./mar-diffusion.ts";
+import { correctByMethod, diffusionFacts, noMetal, thresholds } from "./mar-images.ts";
 import { describeGeometry, methodNames, virtualScanNote } from "./mar-words.ts";
 import { checkFolderTarget, withFolderOutput } from "./outputs.ts";
 import { recordText } from "./sidecar.ts";
@@ -24,6 +25,8 @@ interface Outcome {
   slices: number;
   metalSlices: number;
   clippedPixels: number;
+  /** That the network failed on. */
+  failedSlices?: number;
   seconds: number;
   warnings: readonly string[];
 }
@@ -36,7 +39,7 @@ export function marOfSeries(folder: string, given: ImageMarOptions): Command {
     if (given.all) return everySeries(folder, given, run);
     const outcome = await oneSeries(folder, given.series, output, given, run);
     await run.console.result(outcome);
-    return exitCodes.ok;
+    return outcome.failedSlices ? exitCodes.some : exitCodes.ok;
   };
 }
 
@@ -65,7 +68,7 @@ async function everySeries(folder: string, given: ImageMarOptions, run: Run): Pr
     }
   }
   await run.console.result({ series: done, failed, warnings });
-  if (failed.length === 0) return exitCodes.ok;
+  if (failed.length === 0) return done.some(({ failedSlices }) => failedSlices) ? exitCodes.some : exitCodes.ok;
   return done.length > 0 ? exitCodes.some : worst;
 }
 
@@ -89,18 +92,20 @@ async function oneSeries(
   for (const warning of series.warnings) run.console.warn(warning);
   const pixelMm = series.slices[0]!.pixelSpacing;
   const [corrected, computing] = await timed(() =>
-    correctImages(series.volume, { ...jobOptions(run), ...thresholds(given), method, pixelMm }),
+    correctByMethod(series.volume, given, { ...jobOptions(run), ...thresholds(given), pixelMm }, run),
   );
   const metalSlices = corrected.changed.filter(Boolean).length;
   if (metalSlices === 0) run.console.warn(noMetal(corrected.metalHu));
 
+  const diffusion = method === "diffusion" ? await diffusionDetails(given) : undefined;
+  const derivation = derivationOf({ ...given, metalHu: corrected.metalHu, muWater: corrected.muWater, diffusion });
   let written: DerivedSeries | undefined;
   await withFolderOutput(output, signal, async (temporary) => {
     const [derived, writing] = await timed(() =>
       writeDerivedSeries(series, corrected.hu, {
         out: temporary,
         changed: corrected.changed,
-        ...derivationOf({ ...given, metalHu: corrected.metalHu, muWater: corrected.muWater }),
+        ...derivation,
         signal,
         onProgress: run.console.progress,
       }),
@@ -110,7 +115,7 @@ async function oneSeries(
       run.console.warn(
         `${derived.clippedPixels} pixels lie outside what 16 bits hold at the source's rescale; they were clipped.`,
       );
-    if (given.report) await report(series, corrected, derived, computing, folder, temporary, given, run);
+    if (given.report) await report(series, corrected, derived, derivation, computing, folder, temporary, given, run);
     const text = recordText(
       {
         command: "mar",
@@ -120,7 +125,8 @@ async function oneSeries(
         geometry: corrected.geometry,
         details: {
           seriesUid: derived.seriesUid,
-          ...derivationOf({ ...given, metalHu: corrected.metalHu, muWater: corrected.muWater }).configuration,
+          ...derivation.configuration,
+          ...("slices" in corrected && { outcomes: corrected.slices }),
           metalPixels: corrected.metalPixels,
           clippedPixels: derived.clippedPixels,
           note: virtualScanNote,
@@ -136,6 +142,8 @@ async function oneSeries(
     `${output}: ${counted(slices, "slice")}, metal in ${metalSlices}, ${method.toUpperCase()}, ${(reading + computing).toFixed(1)} s` +
       (given.report ? `; open ${join(output, "report.html")}` : ""),
   );
+  const outcomes = "slices" in corrected ? corrected.slices : [];
+  const failedSlices = outcomes.filter(({ outcome }) => outcome === "failed").length;
   const { seriesUid: derivedUid, clippedPixels } = written!;
   return {
     output,
@@ -143,6 +151,7 @@ async function oneSeries(
     slices,
     metalSlices,
     clippedPixels,
+    ...(failedSlices > 0 && { failedSlices }),
     seconds: computing,
     warnings: run.console.warnings,
   };
@@ -166,6 +175,7 @@ async function report(
   series: CtSeries,
   corrected: CorrectedImages,
   derived: DerivedSeries,
+  derivation: ReturnType<typeof derivationOf>,
   seconds: number,
   folder: string,
   target: string,
@@ -190,6 +200,7 @@ async function report(
         ["Input", folder],
         ["Slices", `${corrected.changed.length}, metal at or above ${metalHu} HU in ${affected}`],
         ["Derived series", derived.seriesUid],
+        ...diffusionFacts(derivation.configuration.diffusion),
         ["Virtual scan", describeGeometry(corrected.geometry)],
         ["µ of water", `${corrected.muWater} 1/mm`],
       ],

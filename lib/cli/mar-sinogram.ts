@@ -1,10 +1,10 @@
 /** `sinogram mar --sinogram`: a measured sinogram, with a mask of its metal or without. */
 import { dirname, join } from "node:path";
-import type { ArrayLike, TypedArray, Volume } from "../core/arrays.ts";
+import { type ArrayLike, sizeOf, type TypedArray, type Volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import { dilate } from "../image/morphology.ts";
 import { statistics } from "../image/pixels.ts";
-import type { SliceVerdict } from "../mar/guard.ts";
+import { diffusionMar } from "../mar/diffusion/index.ts";
 import { findMetal } from "../mar/metal.ts";
 import { marPhysics } from "../mar/physics.ts";
 import { polychromaticMar } from "../mar/polychromatic.ts";
@@ -28,7 +28,9 @@ import {
   timed,
 } from "./command.ts";
 import type { MarOptions } from "./mar.ts";
-import { describeGeometry, methodNames, verdictTable, verdictText } from "./mar-words.ts";
+import { chainOf, diffusionDetails, exitOf, warnOfFailures, withPrior } from "./mar-diffusion.ts";
+import { diffusionFacts } from "./mar-images.ts";
+import { describeGeometry, methodNames, outcomeText, verdictTable, verdictText } from "./mar-words.ts";
 import { checkFileTarget, checkReportTargets, withFileOutputs } from "./outputs.ts";
 import { warnOfMissingViews } from "./reconstruct.ts";
 import { recordText, sidecarPath } from "./sidecar.ts";
@@ -48,6 +50,10 @@ interface Corrected {
   facts: [label: string, value: string][];
   tables: ReportTable[];
   note: string;
+  /** Of the slices, in a few words. */
+  said?: string;
+  /** Exit code, where it is not 0. */
+  code?: number;
 }
 
 export function marOfSinogram(given: Given): Command {
@@ -65,7 +71,8 @@ export function marOfSinogram(given: Given): Command {
     const mask = maskFile === undefined ? undefined : requirePlanes(await load(maskFile, run), "a mask [row, column]");
     if (mask) await checkMask(mask, maskFile!, run);
     warnOfMissingViews(geometry, run);
-    const correct = method === "li" || method === "nmar" ? replaceTrace : invertPhysics;
+    const correct =
+      method === "li" || method === "nmar" ? replaceTrace : method === "diffusion" ? diffuse : invertPhysics;
     const [corrected, computing] = await timed(() => correct(sinograms, mask, geometry, given, run));
     const { metal, muWater } = corrected;
     const { filter = "ram-lak", cutoff = 1 } = given;
@@ -125,7 +132,7 @@ export function marOfSinogram(given: Given): Command {
           (name, ...chunks) => outputs.file(join(dirname(target), name), ...chunks),
         );
     });
-    const said = corrected.details["slices"] ? `, ${verdictText(corrected.details["slices"] as SliceVerdict[])}` : "";
+    const said = corrected.said ? `, ${corrected.said}` : "";
     run.console.log(
       `${output}: ${sizes(images.shape)}, 1/mm, ${method.toUpperCase()}${said}, ${computing.toFixed(2)} s`,
     );
@@ -141,7 +148,7 @@ export function marOfSinogram(given: Given): Command {
       seconds: computing,
       warnings: run.console.warnings,
     });
-    return 0;
+    return corrected.code ?? 0;
   };
 }
 
@@ -203,7 +210,41 @@ async function invertPhysics(
       ["Verdict", verdictText(slices)],
     ],
     tables: [verdictTable(slices)],
+    said: verdictText(slices),
     note: "Measured sinogram: the rays through metal were inverted for the tissue behind it, and all rays made monochromatic.",
+  };
+}
+
+/** Dual-domain diffusion: a network says what was behind metal. */
+async function diffuse(
+  sinograms: Planes,
+  metalMask: Planes | undefined,
+  geometry: Geometry,
+  given: Given,
+  run: Run,
+): Promise<Corrected> {
+  const { physics: file = "auto", start, muWater } = given;
+  const physics = marPhysics(file === "auto" ? "auto" : await readPhysics(file));
+  const details = await diffusionDetails(given);
+  const count = sizeOf(sinograms.shape.slice(0, -2));
+  const options = { ...jobOptions(run), ...chainOf(given), metalMask, physics, start, muWater };
+  const made = await withPrior(given, geometry.image.shape, count, run, (prior) =>
+    diffusionMar(sinograms, geometry, prior, options),
+  );
+  const { images, metal, slices } = made;
+  warnOfFailures(slices, `as ${details.start === "noise" ? "uncorrected" : details.start} gave it`, run);
+  if (slices.every(({ outcome }) => outcome === "none"))
+    run.console.warn("No metal was found at or above 3000 HU, so this is the plain reconstruction.");
+  return {
+    images,
+    metal,
+    muWater: made.muWater,
+    details: { physics: file, diffusion: details, slices },
+    facts: [...diffusionFacts(details), ["Outcome", outcomeText(slices)]],
+    tables: [],
+    said: outcomeText(slices),
+    code: exitOf(slices),
+    note: "Measured sinogram: the rays through metal were completed by a network, all others are as measured.",
   };
 }
 

@@ -1,4 +1,5 @@
 /** How methods and geometries are named in records and reports. */
+import type { DiffusionSlice } from "../mar/diffusion/index.ts";
 import type { SliceVerdict, Verdict } from "../mar/guard.ts";
 import type { ReportTable } from "../report/report.ts";
 import type { Geometry } from "../tomography/geometry.ts";
@@ -8,6 +9,7 @@ export const methodNames: Readonly<Record<MarOptions["method"], string>> = {
   li: "LI, linear interpolation across the metal trace",
   nmar: "NMAR, interpolation of the difference to a prior image",
   polychromatic: "polychromatic inversion of the rays behind metal",
+  diffusion: "dual-domain diffusion: what a network that knows images without metal says of the rays behind it",
   auto: "polychromatic inversion where the rays agree with its physics, else NMAR",
 };
 
@@ -21,6 +23,13 @@ export function verdictText(slices: readonly SliceVerdict[]): string {
   const counts = new Map<Verdict, number>();
   for (const { verdict } of slices) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
   return [...counts].map(([verdict, count]) => (slices.length === 1 ? verdict : `${count} ${verdict}`)).join(", ");
+}
+
+/** "2 corrected, 1 failed": what diffusion did. */
+export function outcomeText(slices: readonly DiffusionSlice[]): string {
+  const counts = new Map<string, number>();
+  for (const { outcome } of slices) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  return [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(", ");
 }
 
 export function verdictTable(slices: readonly SliceVerdict[]): ReportTable {

@@ -1,6 +1,7 @@
 /** `sinogram mar`: which of its three ways in a command line asks for. */
 import { stat } from "node:fs/promises";
 import { ioError } from "../core/files.ts";
+import type { ChainSampler, DiffusionStart, Fusion, WeightMask } from "../mar/diffusion/index.ts";
 import type { MarMethod } from "../mar/sinogram.ts";
 import type { FilterName } from "../tomography/fbp.ts";
 import type { Command } from "./command.ts";
@@ -9,7 +10,15 @@ import { UsageError } from "./failure.ts";
 export interface MarOptions {
   output: string;
   /** "polychromatic" and what "auto" makes of it need a measured sinogram; for images "auto" is NMAR. */
-  method: MarMethod | "polychromatic" | "auto";
+  method: MarMethod | "polychromatic" | "auto" | "diffusion";
+  model?: string;
+  steps?: number;
+  start?: DiffusionStart;
+  strength?: number;
+  sampler?: ChainSampler;
+  weightMask?: WeightMask;
+  fusion?: Fusion;
+  seed?: number;
   metalHu?: number;
   minimumPixels?: number;
   passes?: number;
@@ -28,7 +37,7 @@ export interface MarOptions {
   overwrite?: boolean;
 }
 
-export type ImageMarOptions = MarOptions & { method: MarMethod };
+export type ImageMarOptions = MarOptions & { method: MarMethod | "diffusion" };
 
 const flagOf = (name: string): string => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
@@ -42,6 +51,27 @@ const forReplacement = ["passes", "filter", "cutoff", "muWater"] as const;
 const forImages = ["metalHu", "minimumPixels", "pixelMm"] as const;
 const forSeries = ["series", "all", "overwrite"] as const;
 
+const forDiffusion = ["model", "steps", "start", "strength", "sampler", "weightMask", "fusion", "seed"] as const;
+
+function checkDiffusion(given: MarOptions): void {
+  if (given.method !== "diffusion") {
+    refuse(given, forDiffusion, "is for --method diffusion");
+    return;
+  }
+  if (given.model === undefined)
+    throw new UsageError("--method diffusion needs --model, a folder that `sinogram train` wrote.");
+  refuse(given, ["passes", "filter", "cutoff"], "is not for --method diffusion");
+  if (given.start === "noise" && given.strength !== undefined)
+    throw new UsageError("--strength is for chains that start from an image, not for --start noise.");
+  if (given.sinogram === undefined && given.start === "polychromatic")
+    throw new UsageError("--start polychromatic inverts measured rays and needs --sinogram; an image has none.");
+}
+
+/** Water is a part of the physics that polychromatic inversion is told. */
+function checkPhysics(given: MarOptions): void {
+  if (given.start === "polychromatic") refuse(given, ["muWater"], "is what --physics says with --start polychromatic");
+}
+
 function forImage(given: MarOptions): ImageMarOptions {
   const { method } = given;
   if (method === "polychromatic")
@@ -53,6 +83,7 @@ function forImage(given: MarOptions): ImageMarOptions {
 
 export function mar(input: string | undefined, given: MarOptions): Command {
   return async (run) => {
+    checkDiffusion(given);
     if (given.sinogram !== undefined) {
       if (input !== undefined) throw new UsageError(`Give either ${input} or --sinogram, not both.`);
       refuse(given, [...forImages, ...forSeries], "is for images, not for --sinogram");
@@ -60,6 +91,7 @@ export function mar(input: string | undefined, given: MarOptions): Command {
       if (geometry === undefined) throw new UsageError("--sinogram needs --geometry too.");
       const isInverted = method === "polychromatic" || method === "auto";
       if (isInverted) refuse(given, forReplacement, `is for --method li and nmar, not for ${method}`);
+      else if (method === "diffusion") checkPhysics(given);
       else refuse(given, ["physics"], "is for --method polychromatic and auto");
       const { marOfSinogram } = await import("./mar-sinogram.ts");
       return marOfSinogram({ ...given, sinogram, geometry })(run);

@@ -44,6 +44,7 @@ export {
   type Spacing,
   type SpacingOptions,
   sectionTimesteps,
+  startingTimesteps,
   type Timesteps,
   timesteps,
 } from "./timesteps.ts";

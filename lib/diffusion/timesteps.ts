@@ -51,6 +51,17 @@ export function timesteps(schedule: Schedule, count: number, options: SpacingOpt
   });
 }
 
+/**
+ * The last `count` of trailing timesteps, from the share `strength` of the schedule down: for chains that start from an image with that
+ * much noise. Strength 1 is the whole schedule. Throws ERR_SINO_OUT_OF_RANGE.
+ */
+export function startingTimesteps(schedule: Schedule, count: number, strength: number): Float64Array {
+  requireBetween(strength, "strength", Number.MIN_VALUE, 1);
+  const whole = timesteps(schedule, count, { spacing: "trailing" });
+  const all = Math.min(schedule.steps, Math.max(count, Math.round(count / strength)));
+  return all === count ? whole : timesteps(schedule, all, { spacing: "trailing" }).slice(-count);
+}
+
 /** guided-diffusion's respacing: so many steps, evenly, from each of equal sections of the schedule, the cleanest first. */
 export function sectionTimesteps(schedule: Schedule, counts: readonly number[]): Float64Array {
   if (!Array.isArray(counts) || counts.length === 0)

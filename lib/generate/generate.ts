@@ -7,7 +7,7 @@ import { dpmSolver } from "../diffusion/samplers/dpm-solver.ts";
 import { uniPc } from "../diffusion/samplers/unipc.ts";
 import { noiseSchedule } from "../diffusion/schedule.ts";
 import { sample } from "../diffusion/step.ts";
-import { levelsOf, timesteps } from "../diffusion/timesteps.ts";
+import { levelsOf, startingTimesteps } from "../diffusion/timesteps.ts";
 import { combine } from "../image/pixels.ts";
 import { type ModelOptions, openModel } from "../models/model.ts";
 import type { Values } from "../models/session.ts";
@@ -129,8 +129,7 @@ function planOf(
   if (start && !(strength > 0 && strength <= 1))
     throw sinoError("ERR_SINO_OUT_OF_RANGE", `Expected a strength above 0 and up to 1 but received ${show(strength)}.`);
   const schedule = noiseSchedule({ kind, steps: trainedSteps });
-  const all = start ? Math.min(trainedSteps, Math.max(steps, Math.round(steps / strength))) : steps;
-  const list = timesteps(schedule, all, { spacing: "trailing" }).slice(-steps);
+  const list = startingTimesteps(schedule, steps, start ? strength : 1);
   const to = { prediction, clip: range };
   const alpha = schedule.alphasCumprod[list[0]!]!;
   const plan =

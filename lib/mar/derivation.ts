@@ -4,15 +4,23 @@ import type { Derivation } from "../data/dicom/derive.ts";
 import type { MetalOptions } from "./metal.ts";
 import type { MarMethodOptions } from "./sinogram.ts";
 
-type MarSettings = Pick<MarMethodOptions, "method" | "passes"> &
-  Pick<MetalOptions, "metalHu" | "minimumPixels"> & { muWater: number };
+type MarSettings = Pick<MarMethodOptions, "passes"> &
+  Pick<MetalOptions, "metalHu" | "minimumPixels"> & {
+    method?: MarMethodOptions["method"] | "diffusion";
+    muWater: number;
+    /** Of the method "diffusion": all that the result follows from. */
+    diffusion?: object | undefined;
+  };
 
 /** Of images that were corrected through a virtual scan. Depends on nothing else, so that a rerun makes the same files. */
-export function derivationOf(settings: MarSettings): Derivation & { configuration: object } {
-  const { method = "nmar", metalHu = 2500, minimumPixels = 3, passes = 2, muWater } = settings;
+export function derivationOf(settings: MarSettings): Derivation & { configuration: { diffusion?: object } } {
+  const { method = "nmar", metalHu = 2500, minimumPixels = 3, passes = 2, muWater, diffusion } = settings;
   return {
     description: `MAR ${method.toUpperCase()}`,
     derivation: `Metal artefact reduction (${method.toUpperCase()}) by sinogram ${version}, image only: virtual fan-beam scan, metal from ${metalHu} HU, mu of water ${muWater} 1/mm.`,
-    configuration: { operation: "mar", version, method, metalHu, minimumPixels, passes, muWater },
+    configuration: {
+      ...{ operation: "mar", version, method, metalHu, minimumPixels, passes, muWater },
+      ...(diffusion && { diffusion }),
+    },
   };
 }

@@ -3,6 +3,22 @@ import type { ArrayLike, Volume } from "../core/arrays.ts";
 import type { Geometry } from "../tomography/geometry.ts";
 import { type CorrectSinogramOptions, correctSinogram, type MetalKnown } from "./sinogram.ts";
 
+export {
+  type ChainOptions,
+  type DiffusionImagesOptions,
+  type DiffusionImagesResult,
+  type DiffusionMarOptions,
+  type DiffusionMarResult,
+  type DiffusionOutcome,
+  type DiffusionPrior,
+  type DiffusionSlice,
+  type DiffusionStart,
+  diffusionImages,
+  diffusionMar,
+  type OpenPrior,
+  openPrior,
+  type PriorOptions,
+} from "./diffusion/index.ts";
 export type { GuardSignals, SliceVerdict, Verdict } from "./guard.ts";
 export { type CorrectedImages, type CorrectImagesOptions, correctImages } from "./image.ts";
 export { findMetal, type Metal, type MetalOptions, segmentMetal } from "./metal.ts";

@@ -88,7 +88,7 @@ export interface ApplyOptions extends ModelOptions, JobOptions {
 }
 
 /** What the sides of a network's images must be multiples of. */
-function grainOf(d: NetworkDescription): number {
+export function grainOf(d: NetworkDescription): number {
   if (d.kind === "unet") return (d.unshuffle ?? 1) * 2 ** (d.channels.length - 1);
   return d.kind === "n2n-unet" ? 2 ** (d.levels ?? 5) : 1;
 }
