@@ -11,6 +11,7 @@ import type { ScheduleKind } from "../diffusion/schedule.ts";
 import { floats } from "../image/input.ts";
 import type { JobOptions } from "../native/job.ts";
 import { type NetworkDescription, networkModel, parseNetwork, type Weights } from "../networks/index.ts";
+import { type Conditions, conditionsOf } from "./conditions.ts";
 import { type ModelOptions, type OnnxModel, openModel } from "./model.ts";
 import { copyIn, copyOut, mirrored, type Tile, tilingOf } from "./tiles.ts";
 
@@ -76,7 +77,7 @@ export async function loadTrained(folder: string): Promise<Trained> {
   };
 }
 
-export interface ApplyOptions extends ModelOptions, JobOptions {
+export interface ApplyOptions extends ModelOptions, JobOptions, Conditions {
   /** Largest side that the network sees at once; default 512. */
   readonly tile?: number | undefined;
   /** Seen around each tile and thrown away; default 32. */
@@ -95,7 +96,7 @@ export function grainOf(d: NetworkDescription): number {
 
 /** What a network takes and gives: axes and channels. Throws ERR_SINO_UNSUPPORTED for what is not images of one size. */
 function channelsOf(network: NetworkDescription): { axes: number; ins: number; outs: number } {
-  const isPlain = network.kind !== "unet" || !(network.time || network.classes || network.values || network.context);
+  const isPlain = network.kind !== "unet" || !(network.time || network.context);
   if (!isPlain || /srresnet|discriminator|patchgan/.test(network.kind))
     throw sinoError(
       "ERR_SINO_UNSUPPORTED",
@@ -110,8 +111,9 @@ function channelsOf(network: NetworkDescription): { axes: number; ins: number; o
  * Applies a trained network to images of any size in the units it was trained on, in tiles. Images are [n, row, column] or one
  * [row, column]; of a network of several channels [n, C, row, column], or with `neighbours` [n, row, column], each slice with those around
  * it; of a network of volumes [n, slice, row, column] or one volume, with C before the slices. The result has the same axes, with channels
- * where the network gives several. Throws ERR_SINO_SHAPE, ERR_SINO_UNSUPPORTED (networks with other inputs, or whose output is of another
- * size), and what `openModel` throws; aborts with `signal.reason`.
+ * where the network gives several. A network with classes or values is told those of each image by `classes` and `values`. Throws
+ * ERR_SINO_SHAPE, ERR_SINO_OUT_OF_RANGE (a class or value that it cannot have), ERR_SINO_UNSUPPORTED (networks with other inputs, or whose
+ * output is of another size), and what `openModel` throws; aborts with `signal.reason`.
  *
  * @example
  * const clean = await applyTrained(await loadTrained("run"), noisy, { sessions: 2 });
@@ -136,6 +138,7 @@ export async function applyTrained(trained: Trained, images: ArrayLike, options:
   const plane = sizeOf(shape);
   const data = await floats(images, "images", options);
   const count = data.length / plane / (own ? ins : 1);
+  const conditions = conditionsOf(network, options, count);
   const { size, tiles } = tilingOf(shape, { tile, margin, grain: grainOf(network) });
   const jobs = Array.from({ length: count }, (_, n) => tiles.map((t) => ({ n, tile: t }))).flat();
   const perRun = Math.min(batch, jobs.length);
@@ -151,7 +154,7 @@ export async function applyTrained(trained: Trained, images: ArrayLike, options:
         signal?.throwIfAborted();
         const some = jobs.slice(next, next + perRun);
         next += perRun;
-        await runTiles(model, some, perRun, { data, result, plane, shape, size, ins, outs, source });
+        await runTiles(model, some, perRun, { data, result, plane, shape, size, ins, outs, source, conditions });
         done += some.length;
         onProgress?.({ phase: "apply", done, total: jobs.length });
       }
@@ -173,13 +176,14 @@ interface Planes {
   readonly ins: number;
   readonly outs: number;
   readonly source: (n: number, channel: number) => number;
+  readonly conditions: ReturnType<typeof conditionsOf>;
 }
 
 async function runTiles(
   model: OnnxModel,
   jobs: readonly { n: number; tile: Tile }[],
   perRun: number,
-  { data, result, plane, shape, size, ins, outs, source }: Planes,
+  { data, result, plane, shape, size, ins, outs, source, conditions }: Planes,
 ): Promise<void> {
   const area = sizeOf(size);
   const x = new Float32Array(perRun * ins * area);
@@ -188,7 +192,9 @@ async function runTiles(
     for (let c = 0; c < ins; c++)
       copyIn(part(data, source(n, c), plane), shape, tile, size, part(x, i * ins + c, area));
   });
-  const { y } = await model.run({ x: { data: x, shape: [perRun, ins, ...size] } });
+  // the last run may have fewer: the rest of it is thrown away
+  const images = Array.from({ length: perRun }, (_, i) => (jobs[i] ?? jobs[0]!).n);
+  const { y } = await model.run({ x: { data: x, shape: [perRun, ins, ...size] }, ...conditions(images) });
   const values = y!.data as Float32Array;
   jobs.forEach(({ n, tile }, i) => {
     for (let c = 0; c < outs; c++)

@@ -204,12 +204,11 @@ export class Batches {
         data: Float32Array.from(times.flatMap((t) => [...this.#mixes!.subarray(4 * t, 4 * t + 4)])),
         shape: [n, 4],
       };
-      // drawn in any case: a network with labels sees the crops and times of one without
-      const said = picks.map(({ sample }) => (next() < (data.drop ?? 0.1) && !isValidation ? undefined : sample));
-      Object.assign(feeds, labelFeeds(labels, said));
       if (this.#weights) feeds["weight"] = { data: Float32Array.from(times, (t) => this.#weights![t]!), shape: [n] };
     }
-    return feeds;
+    // drawn in any case: a network with labels sees the crops and times of one without
+    const said = picks.map(({ sample }) => (next() < (data.drop ?? 0.1) && !isValidation ? undefined : sample));
+    return { ...feeds, ...labelFeeds(labels, said) };
   }
 }
 

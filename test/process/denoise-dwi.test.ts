@@ -2,8 +2,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { simulateDwi } from "../../bench/dwi/phantom.ts";
+import { psnrInside, simulateDwi } from "../../bench/dwi/phantom.ts";
 import { readNifti, writeNifti } from "../../lib/data/nifti.ts";
+import { assertClose } from "../support/assert-close.ts";
 import { cli } from "../support/cli.ts";
 import { temporaryFolder } from "../support/files.ts";
 import { hasOnnxRuntime, noOnnxRuntime } from "../support/onnxruntime.ts";
@@ -80,6 +81,54 @@ test.skipUnless(hasOnnxRuntime, noOnnxRuntime)(
   },
 );
 
+test("int16 with slope and intercept: the values that they mean are denoised, and written as such", async () => {
+  // slope ½ and intercept −8: what a header of i2 with scl_slope and scl_inter says
+  const stored = Int16Array.from(scan.noisy.data, (v) => Math.round((v + 8) / 0.5));
+  await writeNifti(at("plain.nii"), { data: stored, shape: scan.noisy.shape }, { spacing: [5, 4, 2, 2] });
+  const bytes = readFileSync(at("plain.nii"));
+  bytes.writeFloatLE(0.5, 112);
+  bytes.writeFloatLE(-8, 116);
+  writeFileSync(at("sloped.nii"), bytes);
+  const method = ["--method", "patch2self"];
+  const sloped = await cli("denoise-dwi", at("sloped.nii"), ...table, "-o", at("sloped-out.nii"), ...method);
+  assert.is(sloped.code, 0, sloped.stderr);
+  const meant = Float32Array.from(stored, (v) => 0.5 * v - 8);
+  await writeNifti(at("meant.nii"), { data: meant, shape: scan.noisy.shape }, { spacing: [5, 4, 2, 2] });
+  const plain = await cli("denoise-dwi", at("meant.nii"), ...table, "-o", at("meant-out.nii"), ...method);
+  assert.is(plain.code, 0, plain.stderr);
+  const [a, b] = [await readNifti(at("sloped-out.nii")), await readNifti(at("meant-out.nii"))];
+  assert.is(a.array.data.constructor, Float32Array);
+  assert.equal(a.scaling, { slope: 1, intercept: 0 });
+  assertClose(a.array.data as Float32Array, b.array.data as Float32Array, { atol: 1e-3 });
+});
+
+test.skipUnless(hasOnnxRuntime, noOnnxRuntime)(
+  "a stored network cleans another scan, of other gain and size, without training",
+  async () => {
+    const other = simulateDwi({ size: [2, 27, 22], directions: 12, snr: 20, seed: 9 });
+    const brighter = { data: other.noisy.data.map((v) => 7 * v), shape: other.noisy.shape };
+    await writeNifti(at("other.nii"), brighter);
+    writeFileSync(at("other.bval"), other.bvals.join(" "));
+    writeFileSync(at("other.bvec"), other.directions.map((d) => d.join(" ")).join("\n"));
+    const train = ["--epochs", "8", "--patches", "slices", "--keep", at("trained"), "--threads", "1"];
+    const first = await cli("denoise-dwi", at("scan.nii.gz"), ...table, "-o", at("first.nii"), ...train);
+    assert.is(first.code, 0, first.stderr);
+    const files = [at("other.nii"), "--bval", at("other.bval"), "--bvec", at("other.bvec"), "-o", at("other-out.nii")];
+    const apply = ["--model", at("trained"), "--threads", "1"];
+    const second = await cli("denoise-dwi", ...files, ...apply);
+    assert.is(second.code, 0, second.stderr);
+    assert.match(second.stdout, /structure {9}\d/);
+    const { array } = await readNifti(at("other-out.nii"));
+    assert.equal(array.shape, other.noisy.shape);
+    const data = (array.data as Float32Array).map((v) => v / 7);
+    const [before, after] = [psnrInside(other, other.noisy), psnrInside(other, { data })];
+    assert.ok(after > before + 2, `${before} → ${after} dB`);
+    const missing = await cli("denoise-dwi", ...files.slice(0, -1), at("no.nii"), "--model", at("nothing"));
+    assert.is(missing.code, 3, missing.stderr);
+    assert.match(missing.stderr, /nothing/);
+  },
+);
+
 test("inputs that do not fit", async () => {
   const says = async (args: string[], code: number, words: RegExp) => {
     const run = await cli("denoise-dwi", ...args);
@@ -95,6 +144,10 @@ test("inputs that do not fit", async () => {
     3,
     /b = 2000 ± 100 but found: 1000 \(10 volumes\)/,
   );
+  // nothing but unweighted volumes: no shell
+  writeFileSync(at("none.bval"), Array(11).fill(0).join(" "));
+  await says([at("scan.nii.gz"), "--bval", at("none.bval"), ...bvec, ...out], 3, /a shell of weighted volumes.*none/);
+  await says([at("scan.nii.gz"), "--bval", at("nowhere.bval"), ...bvec, ...out], 3, /nowhere\.bval/);
   // one weighted volume: nothing to predict it from, nothing to pair it with
   writeFileSync(at("one.bval"), "0 0 0 0 0 0 0 0 0 0 1000");
   writeFileSync(at("one.bvec"), "0 0 0 0 0 0 0 0 0 0 1\n0 0 0 0 0 0 0 0 0 0 0\n0 0 0 0 0 0 0 0 0 0 0");
