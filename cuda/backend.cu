@@ -91,6 +91,10 @@ Backend table() {
   SINO_KERNEL(detector_response, DetectorArgs);
   SINO_KERNEL(detected_photons, DoseArgs);
   SINO_KERNEL(lower_dose, DoseArgs);
+  SINO_KERNEL(noise_power, NoisePowerArgs);
+  SINO_KERNEL(edge_line, EdgeLineArgs);
+  SINO_KERNEL(edge_spread, EdgeSpreadArgs);
+  SINO_KERNEL(channel_response, ChannelArgs);
   SINO_KERNEL(metrics_window, WindowArgs);
   SINO_KERNEL(metrics_differences, DifferenceArgs);
   SINO_KERNEL(metrics_decimate, DecimateArgs);

@@ -65,6 +65,10 @@ struct WindowArgs;
 struct DifferenceArgs;
 struct DecimateArgs;
 struct SsimArgs;
+struct NoisePowerArgs;
+struct EdgeLineArgs;
+struct EdgeSpreadArgs;
+struct ChannelArgs;
 struct SamplingStepArgs;
 struct DualDomainStepArgs;
 
@@ -159,5 +163,9 @@ void metrics_window(Stream stream, const WindowArgs& args);
 void metrics_differences(Stream stream, const DifferenceArgs& args);
 void metrics_decimate(Stream stream, const DecimateArgs& args);
 void metrics_ssim(Stream stream, const SsimArgs& args);
+void noise_power(Stream stream, const NoisePowerArgs& args);
+void edge_line(Stream stream, const EdgeLineArgs& args);
+void edge_spread(Stream stream, const EdgeSpreadArgs& args);
+void channel_response(Stream stream, const ChannelArgs& args);
 
 }  // namespace sino::cuda

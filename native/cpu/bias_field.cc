@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "native/cpu/cpu.h"
-#include "native/cpu/small_fft.h"
+#include "native/core/small_fft.h"
 
 namespace sino::cpu {
 

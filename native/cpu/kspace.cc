@@ -7,7 +7,7 @@
 #include <map>
 
 #include "native/cpu/cpu.h"
-#include "native/cpu/small_fft.h"
+#include "native/core/small_fft.h"
 
 namespace sino::cpu {
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace sino::cpu {
+namespace sino {
 
 class SmallFft {
  public:
@@ -16,7 +16,7 @@ class SmallFft {
     constexpr double kPi = 3.14159265358979323846;
     for (int64_t k = 0; k < n; k++) roots_[k] = std::polar(1.0, -2 * kPi * double(k) / double(n));
   }
-  int64_t size() const { return n_; }
+  const std::vector<Complex>& roots() const { return roots_; }  // e^{−2πi·k/n}
 
   // values[k·step] ← Σ_j values[j·step]·e^{∓2πi·jk/n}; the inverse is not scaled. `work` holds 2·n values.
   void transform(Complex* values, int64_t step, bool inverse, Complex* work) const {
@@ -61,4 +61,4 @@ class SmallFft {
   std::vector<Complex> roots_;
 };
 
-}  // namespace sino::cpu
+}  // namespace sino
