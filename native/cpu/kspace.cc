@@ -6,8 +6,8 @@
 #include <cmath>
 #include <map>
 
-#include "native/cpu/cpu.h"
 #include "native/core/small_fft.h"
+#include "native/cpu/cpu.h"
 
 namespace sino::cpu {
 
@@ -16,13 +16,9 @@ namespace {
 using Complex = SmallFft::Complex;
 constexpr double kPi = 3.14159265358979323846;
 
-// Frequency of element k of n: 0 … n/2, then negative.
-int64_t frequency(int64_t k, int64_t n) { return 2 * k < n ? k : k - n; }
-
-// e^{−2πi·f·shift/n}; of the one frequency without a partner, the real part.
 Complex phase(int64_t k, int64_t n, double shift) {
-  const double angle = -2 * kPi * double(frequency(k, n)) * shift / double(n);
-  return 2 * k == n ? Complex(std::cos(angle), 0) : std::polar(1.0, angle);
+  const KspacePhase p = kspace_phase(k, n, shift);
+  return {p.real, p.imaginary};
 }
 
 struct Slice {
@@ -56,10 +52,10 @@ struct Slice {
   std::vector<Complex> turned(const float* image, double degrees) const {
     std::vector<Complex> values(image, image + rows * columns);
     if (degrees == 0) return values;
-    const double angle = degrees * kPi / 180, half = std::tan(angle / 2);
-    shear_rows(values.data(), half);
-    shear_columns(values.data(), -std::sin(angle));
-    shear_rows(values.data(), half);
+    const KspaceShears shears = kspace_shears(degrees);
+    shear_rows(values.data(), shears.rows);
+    shear_columns(values.data(), shears.columns);
+    shear_rows(values.data(), shears.rows);
     return values;
   }
   // Line `row` of the transform of values, moved.
@@ -110,8 +106,7 @@ void kspace(const Context& context, const KspaceArgs& args) {
       });
     }
     for (int64_t y = 0; y < rows && args.mask; y++)
-      for (int64_t x = 0; x < columns; x++)
-        k[y * columns + x] *= args.mask[(y + rows / 2) % rows * columns + (x + columns / 2) % columns];
+      for (int64_t x = 0; x < columns; x++) k[y * columns + x] *= args.mask[kspace_mask_place(args, y, x)];
     slice.columns_of(k.data(), true);
     slice.rows_of(k.data(), true);
     float* out = args.output + s * pixels;
