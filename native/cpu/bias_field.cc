@@ -2,44 +2,17 @@
 #include "native/ops/bias_field.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "native/cpu/cpu.h"
-#include "native/core/small_fft.h"
 
 namespace sino::cpu {
 
 namespace {
 
-using Complex = SmallFft::Complex;
-constexpr double kPi = 3.14159265358979323846, kNoise = 0.01;
-
-// Weights of the control points at every shrink-th of n places; one control point where there is one place.
-struct Axis {
-  int64_t controls, taps;
-  std::vector<int64_t> first;
-  std::vector<std::array<double, 4>> weights;
-  Axis(int64_t n, int64_t shrink, int64_t cells) : controls(n > 1 ? cells + 3 : 1), taps(n > 1 ? 4 : 1) {
-    for (int64_t i = 0; i < n; i += shrink) {
-      if (n == 1) {
-        first.push_back(0), weights.push_back({1, 0, 0, 0});
-        continue;
-      }
-      const double at = double(cells) * double(i) / double(n - 1);
-      const int64_t cell = std::min(static_cast<int64_t>(at), cells - 1);
-      const double t = at - double(cell), s = 1 - t;
-      first.push_back(cell);
-      weights.push_back(
-          {s * s * s / 6, (3 * t * t * t - 6 * t * t + 4) / 6, (3 * s * s * s - 6 * s * s + 4) / 6, t * t * t / 6});
-    }
-  }
-  int64_t size() const { return static_cast<int64_t>(first.size()); }
-};
-
 // A cubic B-spline over the volume, or the places of one.
 struct Spline {
-  Axis z, y, x;
+  SplineAxis z, y, x;
   Spline(const BiasFieldArgs& a, const int64_t (&shrink)[3], int64_t finer)
       : z(a.slices, shrink[0], a.mesh[0] * finer),
         y(a.rows, shrink[1], a.mesh[1] * finer),
@@ -77,16 +50,17 @@ struct Spline {
     for (int64_t c = 0; c < y.controls * x.controls; c++) {
       plane[c] = 0;
       for (int64_t t = 0; t < z.taps; t++)
-        plane[c] += z.weights[k][t] * controls[(z.first[k] + t) * y.controls * x.controls + c];
+        plane[c] += z.weights[kSplineTaps * k + t] * controls[(z.first[k] + t) * y.controls * x.controls + c];
     }
     for (int64_t j = 0; j < y.size(); j++) {
       for (int64_t c = 0; c < x.controls; c++) {
         line[c] = 0;
-        for (int64_t t = 0; t < y.taps; t++) line[c] += y.weights[j][t] * plane[(y.first[j] + t) * x.controls + c];
+        for (int64_t t = 0; t < y.taps; t++)
+          line[c] += y.weights[kSplineTaps * j + t] * plane[(y.first[j] + t) * x.controls + c];
       }
       for (int64_t i = 0; i < x.size(); i++) {
         double value = 0;
-        for (int64_t t = 0; t < x.taps; t++) value += x.weights[i][t] * line[x.first[i] + t];
+        for (int64_t t = 0; t < x.taps; t++) value += x.weights[kSplineTaps * i + t] * line[x.first[i] + t];
         visit((k * y.size() + j) * x.size() + i, value);
       }
     }
@@ -94,9 +68,10 @@ struct Spline {
 
  private:
   void add(int64_t k, int64_t j, int64_t i, double value, double* sums) const {
-    const auto square_of = [](const Axis& axis, int64_t at) {
+    const auto square_of = [](const SplineAxis& axis, int64_t at) {
       double sum = 0;
-      for (int64_t t = 0; t < axis.taps; t++) sum += axis.weights[at][t] * axis.weights[at][t];
+      for (int64_t t = 0; t < axis.taps; t++)
+        sum += axis.weights[kSplineTaps * at + t] * axis.weights[kSplineTaps * at + t];
       return sum;
     };
     const double all = square_of(z, k) * square_of(y, j) * square_of(x, i);
@@ -104,7 +79,8 @@ struct Spline {
     for (int64_t a = 0; a < z.taps; a++)
       for (int64_t b = 0; b < y.taps; b++)
         for (int64_t c = 0; c < x.taps; c++) {
-          const double w = z.weights[k][a] * y.weights[j][b] * x.weights[i][c];
+          const double w =
+              z.weights[kSplineTaps * k + a] * y.weights[kSplineTaps * j + b] * x.weights[kSplineTaps * i + c];
           const int64_t at = ((z.first[k] + a) * y.controls + y.first[j] + b) * x.controls + x.first[i] + c;
           sums[at] += w * w * w * value / all;
           sums[count + at] += w * w;
@@ -112,61 +88,26 @@ struct Spline {
   }
 };
 
-// The mean of the sharpened values behind each bin.
-struct Sharpened {
-  double low, width;
-  std::vector<double> mean;
-  double at(double value) const {
-    const double bin = (value - low) / width;
-    const auto b = std::min(static_cast<int64_t>(std::max(bin, 0.0)), static_cast<int64_t>(mean.size()) - 2);
-    return mean[b] + (bin - double(b)) * (mean[b + 1] - mean[b]);
-  }
-};
-
-Sharpened sharpened(const BiasFieldArgs& args, const std::vector<float>& values, const std::vector<uint8_t>& set) {
+// What values are, less what they would be without a field.
+std::vector<float> residuals(const BiasFieldArgs& args, const std::vector<float>& values,
+                             const std::vector<uint8_t>& set) {
   double low = INFINITY, high = -INFINITY;
   for (size_t p = 0; p < values.size(); p++)
     if (set[p]) low = std::min<double>(low, values[p]), high = std::max<double>(high, values[p]);
-  Sharpened result{low, (high - low) / (args.bins - 1), std::vector<double>(args.bins)};
-  if (!(result.width > 0)) {
-    result.width = 1;
-    std::fill(result.mean.begin(), result.mean.end(), low);
-    return result;
-  }
-  int64_t n = 2;
-  while (n < 2 * args.bins) n *= 2;
-  const int64_t offset = (n - args.bins) / 2;
-  std::vector<Complex> histogram(n), blur(n), top(n), work(2 * n);
+  const BiasBins bins(low, high, args.bins);
+  std::vector<double> histogram(args.bins);
   for (size_t p = 0; p < values.size(); p++) {
     if (!set[p]) continue;
-    const double bin = (values[p] - low) / result.width;
-    const auto b = std::min(static_cast<int64_t>(bin), int64_t(args.bins) - 2);
-    histogram[offset + b] += 1 - (bin - double(b));
-    histogram[offset + b + 1] += bin - double(b);
+    const double place = bins.place(values[p]);
+    const int64_t b = bins.first(place);
+    histogram[b] += 1 - (place - double(b));
+    histogram[b + 1] += place - double(b);
   }
-  const double fwhm = args.fwhm / result.width, rate = 4 * std::log(2.0) / (fwhm * fwhm);
-  for (int64_t k = 0; k < n; k++) {
-    const double d = double(std::min(k, n - k));
-    blur[k] = 2 * std::sqrt(std::log(2.0) / kPi) / fwhm * std::exp(-d * d * rate);
-  }
-  const SmallFft fft(n);
-  fft.transform(blur.data(), 1, false, work.data());
-  fft.transform(histogram.data(), 1, false, work.data());
-  for (int64_t k = 0; k < n; k++) histogram[k] *= std::conj(blur[k]) / (std::norm(blur[k]) + kNoise) / double(n);
-  fft.transform(histogram.data(), 1, true, work.data());
-  for (int64_t k = 0; k < n; k++) {
-    histogram[k] = std::max(histogram[k].real(), 0.0);
-    top[k] = histogram[k] * (low + double(k - offset) * result.width);
-  }
-  for (std::vector<Complex>* side : {&histogram, &top}) {
-    fft.transform(side->data(), 1, false, work.data());
-    for (int64_t k = 0; k < n; k++) (*side)[k] *= blur[k];
-    fft.transform(side->data(), 1, true, work.data());
-  }
-  for (int b = 0; b < args.bins; b++) {
-    const double bottom = histogram[offset + b].real();
-    result.mean[b] = bottom > 0 ? top[offset + b].real() / bottom : low + b * result.width;
-  }
+  const std::vector<double> means =
+      high > low ? sharpened_means(args, bins, histogram) : std::vector<double>(args.bins, low);
+  std::vector<float> result(values.size());
+  for (size_t p = 0; p < values.size(); p++)
+    if (set[p]) result[p] = static_cast<float>(values[p] - bins.mean(means.data(), values[p]));
   return result;
 }
 
@@ -175,16 +116,13 @@ Sharpened sharpened(const BiasFieldArgs& args, const std::vector<float>& values,
 void bias_field(const Context& context, const BiasFieldArgs& args) {
   const int64_t rows = args.rows, columns = args.columns, voxels = args.slices * rows * columns;
   if (voxels == 0) return;
-  const auto used = [&](int64_t p) {
-    return (!args.mask || args.mask[p]) && args.input[p] > 0 && std::isfinite(args.input[p]);
-  };
   std::vector<float> logs, field, corrected;
   std::vector<uint8_t> set;
   for (int64_t k = 0; k < args.slices; k += args.shrink[0])
     for (int64_t j = 0; j < rows; j += args.shrink[1])
       for (int64_t i = 0; i < columns; i += args.shrink[2]) {
         const int64_t p = (k * rows + j) * columns + i;
-        set.push_back(used(p));
+        set.push_back(bias_uses(args, p));
         logs.push_back(set.back() ? std::log(args.input[p]) : 0.0f);
       }
   const int64_t count = static_cast<int64_t>(logs.size());
@@ -198,11 +136,7 @@ void bias_field(const Context& context, const BiasFieldArgs& args) {
     controls.emplace_back(spline.controls(), 0.0);
     for (int step = 0; step < args.iterations; step++) {
       context.check();
-      const Sharpened means = sharpened(args, corrected, set);
-      std::vector<float> residual(count);
-      for (int64_t p = 0; p < count; p++)
-        if (set[p]) residual[p] = static_cast<float>(corrected[p] - means.at(corrected[p]));
-      const std::vector<double> change = spline.fit(context, residual, set);
+      const std::vector<double> change = spline.fit(context, residuals(args, corrected, set), set);
       for (size_t c = 0; c < change.size(); c++) controls.back()[c] += change[c];
       double sum = 0, squares = 0;
       for (int64_t k = 0; k < spline.z.size(); k++)
