@@ -91,6 +91,7 @@ Backend table() {
   SINO_KERNEL(detector_response, DetectorArgs);
   SINO_KERNEL(detected_photons, DoseArgs);
   SINO_KERNEL(lower_dose, DoseArgs);
+  SINO_KERNEL(block_matching, BlockMatchingArgs);
   SINO_KERNEL(bias_field, BiasFieldArgs);
   SINO_KERNEL(kspace, KspaceArgs);
   SINO_KERNEL(noise_power, NoisePowerArgs);

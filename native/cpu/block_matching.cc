@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "native/cpu/cpu.h"
 #include "native/ops/axpy.h"
@@ -13,41 +12,14 @@ namespace sino::cpu {
 namespace {
 
 constexpr int kSide = kMatchBlock, kPixels = kSide * kSide;
-constexpr int64_t kStripRows = 8;              // of reference blocks
-constexpr float kCut = 2.7f;                   // of σ, first pass
-constexpr float kFarthest[2] = {4.0f, 0.64f};  // mean square distance of a match, of σ², in either pass
-constexpr double kWindow = 2;                  // β of the Kaiser window
-
+constexpr int64_t kStripRows = 8;  // of reference blocks
 typedef float Row __attribute__((vector_size(kSide * 4)));
 struct Block {
   Row rows[kSide];
 };
 
-struct Tables {
-  float dct[kSide][kSide];  // [frequency][place], orthonormal
-  Block window;             // of Kaiser
-};
-const Tables& tables() {
-  static const Tables made = [] {
-    Tables t;
-    constexpr double kPi = 3.14159265358979323846;
-    const auto bessel = [](double x) {
-      double sum = 1, term = 1;
-      for (int k = 1; k < 30; k++) sum += term *= x * x / (4.0 * k * k);
-      return sum;
-    };
-    double taper[kSide];
-    for (int k = 0; k < kSide; k++) {
-      const double at = 2.0 * k / (kSide - 1) - 1;
-      taper[k] = bessel(kWindow * std::sqrt(1 - at * at)) / bessel(kWindow);
-      for (int i = 0; i < kSide; i++)
-        t.dct[k][i] =
-            static_cast<float>(std::sqrt((k == 0 ? 1.0 : 2.0) / kSide) * std::cos(kPi * (i + 0.5) * k / kSide));
-    }
-    for (int y = 0; y < kSide; y++)
-      for (int x = 0; x < kSide; x++) t.window.rows[y][x] = static_cast<float>(taper[y] * taper[x]);
-    return t;
-  }();
+const MatchTables& tables() {
+  static const MatchTables made = match_tables();
   return made;
 }
 
@@ -68,7 +40,7 @@ void transpose(Block& block) {
 }
 // Down the columns, then down the columns of the transpose: the result is transposed, twice is back.
 void transform(Block& block, bool inverse) {
-  const Tables& t = tables();
+  const MatchTables& t = tables();
   for (int axis = 0; axis < 2; axis++) {
     Block result;
     for (int k = 0; k < kSide; k++) {
@@ -127,14 +99,13 @@ struct Pass {
   bool second;
   const int64_t rows = args.rows, columns = args.columns;
 
-  int64_t row_of(int64_t k) const { return std::min(k * kMatchStep, rows - kSide); }
-  int64_t column_of(int64_t k) const { return std::min(k * kMatchStep, columns - kSide); }
-  static int64_t references(int64_t n) { return (n - kSide + kMatchStep - 1) / kMatchStep + 1; }
+  int64_t row_of(int64_t k) const { return match_place(k, rows); }
+  int64_t column_of(int64_t k) const { return match_place(k, columns); }
 
   // The best, a power of two of them, the block itself first.
   int matches(int64_t y, int64_t x, Match* best) const {
     const Block reference = block_at(guide + y * columns + x, columns);
-    const float farthest = kFarthest[second] * sigma * sigma * kPixels;
+    const float farthest = kMatchFarthest[second] * sigma * sigma * kPixels;
     int count = 1;
     best[0] = {-1, y * columns + x};
     const int64_t top = std::max<int64_t>(0, y - args.search), bottom = std::min(rows - kSide, y + args.search),
@@ -173,7 +144,7 @@ struct Pass {
       for (int k = 0; k < count; k++)
         for (Row& row : stack[k].rows)
           for (int x = 0; x < kSide; x++) {
-            const bool stays = std::fabs(row[x]) > kCut * sigma;
+            const bool stays = std::fabs(row[x]) > kMatchCut * sigma;
             left += stays;
             row[x] = stays ? row[x] : 0;
           }
@@ -208,7 +179,7 @@ struct Pass {
       transform(stack[k], true);
       const int64_t to = best[k].place - first * columns;
       for (int r = 0; r < kSide; r++) {
-        const Row w = weight * tables().window.rows[r];
+        const Row w = weight * row_at(tables().window[r]);
         const Row sum = row_at(sums + to + r * columns) + w * stack[k].rows[r],
                   all = row_at(weights + to + r * columns) + w;
         __builtin_memcpy(sums + to + r * columns, &sum, sizeof sum);
@@ -218,7 +189,7 @@ struct Pass {
   }
 
   void run(const Context& context, float* output) const {
-    const int64_t reference_rows = references(rows), strips = (reference_rows + kStripRows - 1) / kStripRows;
+    const int64_t reference_rows = match_references(rows), strips = (reference_rows + kStripRows - 1) / kStripRows;
     const int64_t height = kStripRows * kMatchStep + 2 * args.search + kSide, size = height * columns;
     Scratch<float> memory = context.scratch<float>(strips * 2 * size);
     const auto first_of = [&](int64_t strip) { return std::max<int64_t>(0, row_of(strip * kStripRows) - args.search); };
@@ -228,7 +199,7 @@ struct Pass {
         std::fill_n(sums, 2 * size, 0.0f);
         const int64_t last = std::min(reference_rows, (strip + 1) * kStripRows);
         for (int64_t k = strip * kStripRows; k < last && !context.job.cancelled; k++)
-          for (int64_t i = 0; i < references(columns); i++)
+          for (int64_t i = 0; i < match_references(columns); i++)
             group(row_of(k), column_of(i), first_of(strip), sums, weights);
         context.job.advance((last - strip * kStripRows) * kMatchStep);
       }
