@@ -7,11 +7,12 @@ import { ioError } from "../core/files.ts";
 import { parseArraySpec, readArray, writeArray } from "../data/array-files.ts";
 import { toHounsfield } from "../image/hounsfield.ts";
 import { muWater70keV } from "../physics/constants.ts";
-import { fbp } from "../tomography/fbp.ts";
 import type { Geometry } from "../tomography/geometry.ts";
 import { parseGeometry } from "../tomography/geometry-file.ts";
+import { createPlan, type Plan, type PlanOptions } from "../tomography/plan.ts";
 import { PassingDigest } from "./digest.ts";
 import type { Share } from "./gate.ts";
+import type { PlannedJob } from "./job.ts";
 import { memoryFor } from "./memory.ts";
 import type { Work } from "./work.ts";
 
@@ -28,6 +29,18 @@ async function fileBytes(path: string, { angles, bins, image }: Geometry, hu: bo
   const converted = /\.(npy|raw|f32)$/i.test(path) ? 0 : size;
   const images = slices * sizeOf(image.shape) * (hu ? 8 : 4);
   return { own: size + converted + images, inTurn: Math.min(slices, slicesAtOnce) * rays * 8 };
+}
+
+let latest: { plan: Plan; configHash: string } | undefined;
+
+/** The plan of the last job where this one has the same geometry and options, which is what the hash stands for. */
+async function planFor({ configHash }: PlannedJob, geometry: Geometry, options: PlanOptions): Promise<Plan> {
+  if (latest?.configHash === configHash) return latest.plan;
+  latest?.plan.dispose();
+  latest = undefined;
+  const plan = await createPlan(geometry, { ...options, operations: [] });
+  latest = { plan, configHash };
+  return plan;
 }
 
 /** Headers get memory of their own; the elements of a job follow those of the last one. */
@@ -56,7 +69,8 @@ export const reconstructFile: Work = async (job, context) => {
   const images = await context.computing(async () => {
     const shape = [...array.shape.slice(0, -2), ...geometry.image.shape];
     const out = volume(memoryFor("images", sizeOf(shape)), shape);
-    const attenuation = await fbp(array, geometry, { filter, cutoff, out, signal, device });
+    const plan = await planFor(job, geometry, { filter, cutoff });
+    const attenuation = await plan.fbp(array, { out, signal, device });
     return hu ? toHounsfield(attenuation, muWater, { signal, device }) : attenuation;
   });
   await context.commit(async (folder) => {
