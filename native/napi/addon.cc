@@ -4,10 +4,6 @@
 #include "native/napi/job.h"
 #include "native/recon/fbp_rebinned.h"
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
 namespace sino {
 
 namespace {
@@ -36,22 +32,15 @@ Napi::Value check_memory(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// Asks for large pages behind a big new array: filling 200 MB of fresh memory in 4 kB pages takes longer than reading a series.
-Napi::Value use_large_pages(const Napi::CallbackInfo& info) {
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
+Napi::Value large_pages(const Napi::CallbackInfo& info) {
   if (info[0].IsTypedArray()) {
     napi_typedarray_type type;
     size_t length, offset;
     void* data;
     napi_value buffer;
-    if (napi_get_typedarray_info(info.Env(), info[0], &type, &length, &data, &buffer, &offset) == napi_ok && data) {
-      const uintptr_t page = 1 << 21, bytes = info[0].As<Napi::TypedArray>().ByteLength();
-      const uintptr_t begin = (reinterpret_cast<uintptr_t>(data) + page - 1) / page * page;
-      const uintptr_t end = (reinterpret_cast<uintptr_t>(data) + bytes) / page * page;
-      if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-    }
+    if (napi_get_typedarray_info(info.Env(), info[0], &type, &length, &data, &buffer, &offset) == napi_ok && data)
+      use_large_pages(data, info[0].As<Napi::TypedArray>().ByteLength());
   }
-#endif
   return info.Env().Undefined();
 }
 
@@ -148,7 +137,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
               Napi::Function::New(env, [](const Napi::CallbackInfo& info) { return jobs_of(info).start(info); }));
   exports.Set("cancel", Napi::Function::New(env, cancel));
   exports.Set("checkMemory", Napi::Function::New(env, check_memory));
-  exports.Set("useLargePages", Napi::Function::New(env, use_large_pages));
+  exports.Set("useLargePages", Napi::Function::New(env, large_pages));
   exports.Set("setMemoryLimit", Napi::Function::New(env, set_memory_limit));
   exports.Set("describe", Napi::Function::New(env, describe));
   exports.Set("describeScan", Napi::Function::New(env, describe_scan));

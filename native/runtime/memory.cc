@@ -1,5 +1,9 @@
 #include "native/runtime/memory.h"
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
 #include <fstream>
 #include <limits>
@@ -34,6 +38,14 @@ int64_t MemoryBudget::available_in_group(const std::string& folder) {
   for (std::string key; stat >> key >> bytes;)
     if (key == "inactive_file" || key == "active_file" || key == "slab_reclaimable") cached += bytes;
   return std::max<int64_t>(0, limit - std::max<int64_t>(0, current - cached));
+}
+
+void use_large_pages([[maybe_unused]] void* data, [[maybe_unused]] int64_t bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  const uintptr_t page = 1 << 21, first = reinterpret_cast<uintptr_t>(data);
+  const uintptr_t begin = (first + page - 1) / page * page, end = (first + bytes) / page * page;
+  if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#endif
 }
 
 void SpareMemory::drop() {

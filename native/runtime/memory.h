@@ -34,6 +34,9 @@ class MemoryBudget {
   std::atomic<int64_t> used_{0};
 };
 
+// Asks the system for large pages behind new memory: filling 200 MB in pages of 4 kB takes longer than reading a series.
+void use_large_pages(void* data, int64_t bytes);
+
 // Working memory that was given back and waits for the next call, instead of being returned to the system and faulted in
 // again page by page. What waits stays counted against the budget; beyond kMostSpare bytes nothing is kept.
 class SpareMemory {
@@ -71,6 +74,7 @@ class Scratch {
       budget.release(bytes_);
       throw Error(Code::out_of_memory, "The operating system refused working memory.", {{"needed", double(bytes_)}});
     }
+    use_large_pages(data_, bytes_);
   }
   Scratch(Space& space, int64_t count) : space_(&space), count_(count) {
     data_ = static_cast<T*>(space.allocate(checked_product(count, sizeof(T))));
