@@ -8,7 +8,7 @@ import { writeNifti } from "../data/nifti.ts";
 import { writeNpy } from "../data/npy.ts";
 import { generate, type Judgement, judge, type Sampler } from "../generate/index.ts";
 import { contactSheet } from "../generate/sheet.ts";
-import { loadTrained } from "../models/index.ts";
+import { loadTrained, type Precision } from "../models/index.ts";
 import { type Command, counted, jobOptions, load, requirePlanes, timed } from "./command.ts";
 import { toJson } from "./console.ts";
 import { UsageError } from "./failure.ts";
@@ -26,6 +26,7 @@ export interface SampleCommandOptions {
   guidance?: number;
   from?: string;
   strength?: number;
+  precision?: Precision;
   format: "nifti" | "npy" | "dicom";
   pixelMm?: [number, number];
   compare?: string;
@@ -39,7 +40,7 @@ export function sample(given: SampleCommandOptions): Command {
     const { model, output, seed, steps, sampler, size, condition, guidance, strength, format, window } = given;
     const [row, column] = given.pixelMm ?? [1, 1];
     await checkFolderTarget(output, false);
-    const trained = await loadTrained(model);
+    const trained = await loadTrained(model, { precision: given.precision });
     const start = given.from === undefined ? undefined : requirePlanes(await load(given.from, run), "an image");
     const [hu, seconds] = await timed(() =>
       generate(trained, {
@@ -53,7 +54,17 @@ export function sample(given: SampleCommandOptions): Command {
     );
     const learned = given.compare === undefined ? undefined : requirePlanes(await load(given.compare, run), "slices");
     const comparison = learned && (await judge(hu, learned, { signal: run.signal }));
-    const made = { seed, steps, sampler, size, condition, guidance, from: given.from, strength };
+    const made = {
+      precision: given.precision,
+      seed,
+      steps,
+      sampler,
+      size,
+      condition,
+      guidance,
+      from: given.from,
+      strength,
+    };
     const configuration = { model: await fileDigest(join(model, "model.json")), ...made };
     const count = hu.shape[0]!;
     await withFolderOutput(output, run.signal, async (folder) => {

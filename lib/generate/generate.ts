@@ -53,7 +53,7 @@ export interface GenerateOptions extends OperationOptions, Pick<ModelOptions, "p
  * const hu = await generate(await loadTrained("models/ct-prior"), { count: 16, seed: 7 });
  */
 export async function generate(trained: Trained, options: GenerateOptions): Promise<Volume> {
-  const { network, weights, diffusion, scale } = trained;
+  const { network, weights, diffusion, scale, calibration } = trained;
   if (!diffusion || network.kind !== "unet")
     throw sinoError("ERR_SINO_UNSUPPORTED", 'Expected a network that was trained with the task "diffusion".');
   requireOneChannel(network.inChannels, network.outChannels);
@@ -67,7 +67,8 @@ export async function generate(trained: Trained, options: GenerateOptions): Prom
   const { plan, level } = planOf(trained, options);
   const clean = start ? await scaledStart(start, [count, rows, columns], trained, { signal, device }) : undefined;
   const runs = isGuided ? 2 * lanes : lanes;
-  const model = await openModel(networkModel(network, weights, { batch: runs, size: [rows, columns] }), options);
+  const bytes = networkModel(network, weights, { batch: runs, size: [rows, columns] }, { calibration });
+  const model = await openModel(bytes, options);
   const job = { signal, device };
   const pixels = rows * columns;
   const shape = [lanes, 1, rows, columns];

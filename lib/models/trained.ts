@@ -8,6 +8,7 @@ import { ioError } from "../core/files.ts";
 import { readSafetensors } from "../data/safetensors.ts";
 import type { Prediction } from "../diffusion/prediction.ts";
 import type { ScheduleKind } from "../diffusion/schedule.ts";
+import type { Calibration } from "../graph/index.ts";
 import { floats } from "../image/input.ts";
 import type { JobOptions } from "../native/job.ts";
 import { type NetworkDescription, networkModel, parseNetwork, type Weights } from "../networks/index.ts";
@@ -23,13 +24,19 @@ export interface Trained {
   readonly range?: readonly [low: number, high: number] | undefined;
   /** Rows and columns that it was trained on. */
   readonly size?: readonly number[] | undefined;
+  /** Convolutions to compute in 8 bits, as `quantizeTrained` found them; default none. */
+  readonly calibration?: Calibration | undefined;
   /** Where it was trained to find noise: how much there was, and what it was asked. */
   readonly diffusion?:
     | { readonly kind: ScheduleKind; readonly steps: number; readonly prediction: Prediction }
     | undefined;
 }
 
+export const precisions = ["float32", "int8"] as const;
+export type Precision = (typeof precisions)[number];
+
 interface Card {
+  int8?: { calibration?: Calibration };
   network?: unknown;
   weightsSha256?: string;
   input?: { shape?: number[] };
@@ -40,8 +47,14 @@ interface Card {
   };
 }
 
-/** Reads a folder that `sinogram train` wrote. Throws ERR_SINO_IO, ERR_SINO_IO_FORMAT, ERR_SINO_MODEL (weights of another card). */
-export async function loadTrained(folder: string): Promise<Trained> {
+/**
+ * Reads a folder that `sinogram train` wrote. With the precision "int8" it is one that `sinogram quantize` wrote. Throws ERR_SINO_IO,
+ * ERR_SINO_IO_FORMAT, ERR_SINO_MODEL (weights of another card, or no calibration).
+ */
+export async function loadTrained(
+  folder: string,
+  { precision = "float32" }: { precision?: Precision | undefined } = {},
+): Promise<Trained> {
   const path = join(folder, "model.json");
   const text = await readFile(path, "utf8").catch((cause) => {
     throw ioError("read", path, cause);
@@ -63,6 +76,12 @@ export async function loadTrained(folder: string): Promise<Trained> {
         details: { expected: card.weightsSha256, sha256 },
       },
     );
+  const calibration = precision === "int8" ? card.int8?.calibration : undefined;
+  if (precision === "int8" && !calibration)
+    throw sinoError(
+      "ERR_SINO_MODEL",
+      `${path} has no calibration for 8 bits. Make one with sinogram quantize, or use the precision float32.`,
+    );
   const { task, data, diffusion } = card.training ?? {};
   const { offset = 0, factor = 1 } = data ?? {};
   const { kind = "cosine", steps = 1000, prediction = "epsilon" } = diffusion ?? {};
@@ -70,6 +89,7 @@ export async function loadTrained(folder: string): Promise<Trained> {
   return {
     range: [(low - offset) * factor, (high - offset) * factor],
     size: card.input?.shape?.slice(2),
+    ...(calibration && { calibration }),
     ...(task === "diffusion" && { diffusion: { kind, steps, prediction } }),
     network: parseNetwork(card.network, path),
     weights: new Map([...tensors].map(([name, { data }]) => [name, data])),
@@ -119,7 +139,7 @@ function channelsOf(network: NetworkDescription): { axes: number; ins: number; o
  * const clean = await applyTrained(await loadTrained("run"), noisy, { sessions: 2 });
  */
 export async function applyTrained(trained: Trained, images: ArrayLike, options: ApplyOptions = {}): Promise<Volume> {
-  const { network, weights, scale } = trained;
+  const { network, weights, scale, calibration } = trained;
   const { tile = 512, margin = 32, batch = 4, neighbours = false, signal, onProgress } = options;
   const { axes, ins, outs } = channelsOf(network);
   const given = images.shape;
@@ -142,7 +162,10 @@ export async function applyTrained(trained: Trained, images: ArrayLike, options:
   const { size, tiles } = tilingOf(shape, { tile, margin, grain: grainOf(network) });
   const jobs = Array.from({ length: count }, (_, n) => tiles.map((t) => ({ n, tile: t }))).flat();
   const perRun = Math.min(batch, jobs.length);
-  const model = await openModel(networkModel(network, weights, { batch: perRun, size }, { scale }), options);
+  const model = await openModel(
+    networkModel(network, weights, { batch: perRun, size }, { scale, calibration }),
+    options,
+  );
   const result = new Float32Array(count * outs * plane);
   // which plane of the images an input channel is
   const source = (n: number, c: number) => (neighbours ? mirrored(n + c - (ins >> 1), count) : n * ins + c);

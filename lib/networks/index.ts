@@ -8,6 +8,14 @@ export {
   networkKinds,
   parseNetwork,
 } from "./description.ts";
-export { type NetworkSummary, networkIn, networkModel, summarize, type Weights } from "./network.ts";
+export {
+  calibrationModel,
+  type NetworkSummary,
+  networkIn,
+  networkModel,
+  shareInInt8,
+  summarize,
+  type Weights,
+} from "./network.ts";
 export { InputSource, type ParameterSpec, Scope, type Source } from "./scope.ts";
 export type { UNetDescription } from "./unet.ts";

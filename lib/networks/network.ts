@@ -1,6 +1,18 @@
 /** One description, three graphs: to count, to use, and (lib/training) to train. */
 import { sinoError } from "../core/errors.ts";
-import { add, flopsOf, Graph, mul, sub, type Tensor, writeOnnx } from "../graph/index.ts";
+import {
+  add,
+  addLimits,
+  type Calibration,
+  flopsOf,
+  Graph,
+  mul,
+  quantize,
+  quantizedShare,
+  sub,
+  type Tensor,
+  writeOnnx,
+} from "../graph/index.ts";
 import { addNetwork, inputsOf, type NetworkDescription, type NetworkSize } from "./description.ts";
 import { InputSource, type ParameterSpec, Scope, type Source } from "./scope.ts";
 
@@ -46,21 +58,14 @@ export function networkIn(
 export type Weights = ReadonlyMap<string, Float32Array>;
 
 export interface ModelOptions {
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** The network sees (value − offset) · factor, and its output goes the way back: the model works in the data's units. */
-  readonly scale?: { readonly offset: number; readonly factor: number };
+  readonly scale?: { readonly offset: number; readonly factor: number } | undefined;
+  /** Convolutions that compute in 8 bits, and between which limits; default none. */
+  readonly calibration?: Calibration | undefined;
 }
 
-/**
- * The ONNX model of a trained network, weights inside. Output `y`; inputs `x` and, where the network takes them, `t`,
- * `class`, `values`, `context`. Throws ERR_SINO_MODEL where a weight is missing or has another size.
- */
-export function networkModel(
-  d: NetworkDescription,
-  weights: Weights,
-  size: NetworkSize,
-  { metadata = {}, scale = { offset: 0, factor: 1 } }: ModelOptions = {},
-): Uint8Array<ArrayBuffer> {
+function networkGraph(d: NetworkDescription, weights: Weights, size: NetworkSize, scale: ModelOptions["scale"]): Graph {
   const graph = new Graph(d.kind);
   const take = ({ name, shape }: ParameterSpec): Tensor => {
     const data = weights.get(name);
@@ -75,5 +80,44 @@ export function networkModel(
   };
   const source: Source = { graph, isTraining: false, parameter: take, buffer: take, update: () => undefined };
   graph.output("y", networkIn(graph, source, d, size, scale));
-  return writeOnnx(graph, { metadata: { ...metadata, "sinogram.network": JSON.stringify(d) } });
+  return graph;
+}
+
+/**
+ * The ONNX model of a trained network, weights inside. Output `y`; inputs `x` and, where the network takes them, `t`,
+ * `class`, `values`, `context`. Throws ERR_SINO_MODEL where a weight is missing or has another size, or the calibration is of
+ * another network.
+ */
+export function networkModel(
+  d: NetworkDescription,
+  weights: Weights,
+  size: NetworkSize,
+  { metadata = {}, scale, calibration }: ModelOptions = {},
+): Uint8Array<ArrayBuffer> {
+  const graph = networkGraph(d, weights, size, scale);
+  return writeOnnx(calibration ? quantize(graph, calibration) : graph, {
+    metadata: { ...metadata, "sinogram.network": JSON.stringify(d) },
+  });
+}
+
+/** The same model with the limits of its convolutions as further outputs: what a calibration is made of. */
+export function calibrationModel(
+  d: NetworkDescription,
+  weights: Weights,
+  size: NetworkSize,
+  { scale }: Pick<ModelOptions, "scale"> = {},
+): Uint8Array<ArrayBuffer> {
+  const graph = networkGraph(d, weights, size, scale);
+  addLimits(graph);
+  return writeOnnx(graph);
+}
+
+/** How much of the multiplications of a network's convolutions a calibration puts into 8 bits, 0 to 1. */
+export function shareInInt8(
+  d: NetworkDescription,
+  weights: Weights,
+  size: NetworkSize,
+  calibration: Calibration,
+): number {
+  return quantizedShare(networkGraph(d, weights, size, undefined), calibration);
 }
