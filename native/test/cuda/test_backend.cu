@@ -104,6 +104,38 @@ TEST(tables_serve_every_slab) {
     }));
 }
 
+TEST(what_is_measured_and_restored_comes_back_from_slabs) {
+  constexpr int64_t kSlices = 5, kRows = 9, kColumns = 10;
+  std::vector<float> image = Numbers(4).floats(kSlices * kRows * kColumns);
+  for (float& v : image) v = 2 + v;
+  const std::vector<float> mask = Numbers(5).floats(kRows * kColumns);
+  std::vector<double> motion, edges;
+  for (int64_t v = 0; v < kSlices * kRows; v++) motion.push_back(double(v % 4) - 1);
+  for (int64_t s = 0; s < kSlices; s++) edges.insert(edges.end(), {4, 4.5 + 0.3 * double(s), 0.8, 0.6, 0});
+  const double* m = motion.data();
+  CHECK(agrees<float>(&Backend::kspace, image.size(), 1e-5, [&](float* out) {
+    return KspaceArgs{kSlices, kRows, kColumns, mask.data(), m, m, m, image.data(), out};
+  }));
+  CHECK(agrees<float>(&Backend::block_matching, image.size(), 1e-5, [&](float* out) {
+    return BlockMatchingArgs{kSlices, kRows, kColumns, 2, {0.1, 0.2, 0.3, 0.4, 0.5}, image.data(), out};
+  }));
+  CHECK(agrees<float>(&Backend::bias_field, 2 * image.size(), 1e-5, [&](float* out) {
+    return BiasFieldArgs{kSlices, kRows, kColumns, {1, 2, 2},    {1, 1, 1}, 1,   2,
+                         16,      0.15,  0,        image.data(), nullptr,   out, out + image.size()};
+  }));
+  CHECK(agrees<double>(&Backend::noise_power, 16, 1e-10, [&](double* out) {
+    return NoisePowerArgs{kSlices, kRows, kColumns, 4, 1, {0, 1, 5, 6}, image.data(), out};
+  }));
+  CHECK(agrees<double>(&Backend::edge_line, 4 * kSlices, 1e-9,
+                       [&](double* out) { return EdgeLineArgs{kSlices, kRows, kColumns, 3, image.data(), out}; }));
+  CHECK(agrees<double>(&Backend::edge_spread, 2 * 6 * kSlices, 1e-10, [&](double* out) {
+    return EdgeSpreadArgs{kSlices, kRows, kColumns, 6, 1, 3, edges.data(), image.data(), out, out + 6 * kSlices};
+  }));
+  CHECK(agrees<double>(&Backend::channel_response, 3 * kSlices, 1e-10, [&](double* out) {
+    return ChannelArgs{kSlices, kRows, kColumns, 3, 4, 4.5, 5, image.data(), out};
+  }));
+}
+
 TEST(nan_is_refused_before_and_between_slabs_alike) {
   std::vector<float> image(6 * 4, 1), out(6 * 4, 7);
   image[17] = NAN;
