@@ -8,8 +8,9 @@ namespace sino {
 
 namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr int64_t kBoxMargin = 4;  // pixels: beyond what resampling and FBP's overshoot reach
-constexpr int64_t kLeastCore = 8;  // pixels; below, the level of a part is not to be read off its image
+constexpr int64_t kBoxMargin = 4;       // pixels: beyond what resampling and FBP's overshoot reach
+constexpr double kCorrectionWidth = 1;  // pixels
+constexpr int64_t kLeastCore = 8;       // pixels; below, the level of a part is not to be read off its image
 }  // namespace
 
 bool MetalRays::enclose(const uint8_t* support) {
@@ -68,6 +69,19 @@ void MetalRays::reconstruct(const float* path, const uint8_t* where, int refinem
     backend_.combine(context_,
                      {pixels_, {image_.data(), inside.data()}, {1, 1}, 0, -kInfinity, kInfinity, image_.data()});
   }
+}
+
+void MetalRays::correct(const float* paths_beyond, double gain) {
+  const Grid& grid = box_.grid;
+  Scratch<float> change = floats(pixels_), smooth = floats(pixels_);
+  before_ = floats(pixels_);
+  std::swap(image_, before_);
+  fbp(context_, backend_, box_plan_, 1, paths_beyond, change.data());
+  backend_.gaussian(
+      context_, {1, grid.rows, grid.columns, kCorrectionWidth, kCorrectionWidth, 3, 3, change.data(), smooth.data()});
+  backend_.combine(context_,
+                   {pixels_, {before_.data(), smooth.data()}, {1, gain}, 0, -kInfinity, kInfinity, change.data()});
+  backend_.select(context_, {pixels_, support_.data(), change.data(), nullptr, 0, 0, image_.data()});
 }
 
 void MetalRays::outline(double level) {

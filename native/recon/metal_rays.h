@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "native/recon/polychromatic_mar.h"
 
@@ -19,6 +20,10 @@ class MetalRays {
 
   // The metal's image from its paths, zero on rays outside `where`: FBP, then `refinements` of it inside the support.
   void reconstruct(const float* path, const uint8_t* where, int refinements);
+
+  // Adds to the image, times gain, what paths beyond those of the outline say, smoothed: FBP makes noise to ragged outlines.
+  void correct(const float* paths_beyond, double gain);
+  void undo() { std::swap(image_, before_); }  // the last correction
 
   // Level of the metal in its image: the median of the core of what exceeds half the nominal level; nominal for tiny metal.
   double core_level(double nominal);
@@ -42,7 +47,7 @@ class MetalRays {
   Geometry box_, fine_;  // fine: pixels of a quarter, sub-rays as bins
   FbpPlan box_plan_;
   int64_t top_ = 0, left_ = 0, pixels_ = 0;
-  Scratch<float> image_;
+  Scratch<float> image_, before_;
   Scratch<uint8_t> support_, mask_;
 };
 

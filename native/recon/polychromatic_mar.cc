@@ -15,12 +15,16 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity(), kNaN = std
 constexpr double kLeastMetalHu = 3000, kThresholdShare = 0.4, kStandsAloneHu = 6000;
 constexpr double kUnknownDensitySpread = 0.15;  // of ln density: what the prior of the identification calls likely
 constexpr float kLowestPath = -10, kHighestPath = 200;
-constexpr double kFewPhotons = 3e5;                     // below, half of NMAR calms the noise
-constexpr double kRing = 2;                             // pixels
-constexpr int kLeakRounds = 2;                          // iterations that look for leaks of the detector
+constexpr double kFewPhotons = 3e5, kSmall = 50,
+                 kLarge = 200;  // pixels: below, half of NMAR calms the noise of small metal
+constexpr double kRing = 2;     // pixels
+constexpr int kSearches = 2;    // iterations that look for the material and leaks of the detector
 constexpr double kMostShare = 0.15, kMostFloor = 4e-4;  // in all rounds: wrong outlines look like leaks, too
 constexpr int kIterations = 3;
-constexpr int kTissueSteps = 6, kMetalSteps = 10;  // of Newton's method
+constexpr int kOutlineSteps = 8;                         // at most, per iteration
+constexpr float kOutlineTrust = 0.1f;                    // of D: where noise is this much, half of it moves the outline
+constexpr double kMostBeyond = 1, kMetalOfTissue = 1.3;  // the same rays see 1.3 times as much metal as tissue
+constexpr int kTissueSteps = 6, kMetalSteps = 10;        // of Newton's method
 
 // Views, bins and prior width of the cascade, coarse to fine.
 constexpr double kCascade[3][3] = {{6, 10, 0.2}, {2.5, 4, 0.1}, {1, 1.5, 0.05}};
@@ -338,6 +342,40 @@ struct Slice {
     observe_tissue(fit);
   }
 
+  // Outline and level move to where D, taken for metal, has them; back, where that leaves more of the rays unexplained.
+  bool mend_outline(Fit& fit, double gain) {
+    const Fit before = fit;
+    const MetalCandidate& c = o.candidates[fit.material];
+    const double nominal = c.attenuation - o.mu_water;
+    zero(smooth), zero(work);
+    double line[3];  // D = factor · model, by weight
+    evidence_with(0.05);
+    backend.fit_powers(context, {rays, metal.data(), found.data(), weight.data(), trace.data(), 1, 6, line});
+    TrustModel tight = trust_model(fit.edge, o.photons, o.scatter);
+    tight.crosstalk = tight.edge = 0;
+    backend.ray_variance(context, {g.views(), g.bins, tight, where.data(), measured.data(), slope.data(), metal.data(),
+                                   variance.data()});
+    backend.ray_blend(context, {rays, where.data(), kOutlineTrust, work.data(), smooth.data(), found.data(),
+                                variance.data(), result.data()});
+    backend.combine(context, {rays, {result.data()}, {1}, 0, -kMostBeyond, kMostBeyond, result.data()});
+    metal_rays.correct(result.data(), gain);
+    if (c.tolerance > 0) {
+      fit.density = fit.level * (1 + kMetalOfTissue * line[0]) / nominal;
+      fit.level = nominal * std::clamp(fit.density, 1 - c.tolerance, 1 + c.tolerance);
+    }
+    const auto look_again = [&] {
+      metal_rays.outline(fit.level);
+      make_paths(fit);
+      observe_tissue(fit);
+    };
+    look_again();
+    if (fit.residual < before.residual) return true;
+    metal_rays.undo();
+    fit = before;
+    look_again();
+    return false;
+  }
+
   // Takes from D what a polynomial of the metal's path explains; returns its root mean square.
   double calibrate() {
     evidence_with(0.01);
@@ -373,12 +411,21 @@ struct Slice {
 
   // Metal and tissue in turn, from the tissue paths of NMAR in `prior`. The tissue's rays end in `result`, their FBP in `image`.
   Fit solve(EdgeRays edge) {
-    const int iterations = o.iterations > 0 ? o.iterations : 3;
+    const int iterations = o.iterations > 0 ? o.iterations : kIterations;
+    const bool is_physical = edge == EdgeRays::subray;
     Fit fit;
     for (int k = 0; k < iterations; k++) {
       if (k > 0) prior_from_image();
-      fit = k < 2 ? identify(edge) : try_material(edge, fit.material);
-      if (edge == EdgeRays::subray && k < kLeakRounds) mend_leaks(fit);
+      if (k < kSearches)
+        fit = identify(edge);
+      else if (is_physical)
+        observe_tissue(fit);  // the outline as it has been mended
+      else
+        fit = try_material(edge, fit.material);
+      if (is_physical && k < kSearches) mend_leaks(fit);
+      double gain = 1;
+      for (int step = 0; is_physical && step < kOutlineSteps && gain > 0.2; step++)
+        if (!mend_outline(fit, gain)) gain /= 2;
       tissue_from_metal(fit);
       reconstruct(result.data(), image.data());
     }
@@ -421,14 +468,21 @@ struct Slice {
     return std::log(of_a[0] / of_b[0]);
   }
 
+  double pixels_of(const uint8_t* metal_mask) const {
+    int64_t box[5];
+    backend.bounds(context, {g.grid.rows, g.grid.columns, metal_mask, box});
+    return double(box[4]);
+  }
+
   // How much of the inversion is given, the rest being NMAR, by signals that need no truth.
-  double trusted_share(const Fit& fit, double roughness) const {
+  double trusted_share(const Fit& fit, double roughness, double metal_pixels) const {
     const auto ramp = [](double value, double sure, double lost) {  // NaN is lost
       return value < lost ? std::min(1.0, (lost - value) / (lost - sure)) : 0.0;
     };
-    const double share =
-        std::min({ramp(fit.residual, 0.06, 0.22), ramp(std::fabs(std::log(fit.density)), 0.2, 0.3),
-                  ramp(fit.calibration, 0.12, 0.35), ramp(roughness, 0.4, 1), o.photons < kFewPhotons ? 0.5 : 1.0});
+    const double large = std::clamp((metal_pixels - kSmall) / (kLarge - kSmall), 0.0, 1.0);
+    const double share = std::min({ramp(fit.residual, 0.08, 0.25), ramp(std::fabs(std::log(fit.density)), 0.2, 0.3),
+                                   ramp(fit.calibration, 0.25, 0.45), ramp(roughness, 0.5, 1),
+                                   o.photons < kFewPhotons ? 0.5 + 0.5 * large : 1.0});
     return share < 0.15 ? 0 : share > 0.85 ? 1 : share;
   }
 
@@ -474,22 +528,20 @@ struct Slice {
     }
     if (o.guarded) {
       said.roughness = rougher(first_mask.data(), output, improved.data());
-      said.share = trusted_share(fit, said.roughness);
+      said.share = trusted_share(fit, said.roughness, pixels_of(mask.data()));
       combine(pixels, {output, nmar_image.data()}, {said.share, 1 - said.share}, output);
       if (said.share == 0) combine(pixels, {nmar_image.data()}, {1}, output);  // also where the inversion is not finite
     }
     const Verdict verdict = said.share == 1 ? Verdict::full : said.share == 0 ? Verdict::nmar : Verdict::blend;
     if (verdict == Verdict::nmar) std::swap(mask, first_mask);
     copy(mask.data(), metal_out, pixels);
-    int64_t box[5];
-    backend.bounds(context, {g.grid.rows, g.grid.columns, metal_out, box});
     said.verdict = double(verdict);
     said.edge = double(fit.edge);
     said.material = fit.material;
     said.density = fit.density;
     said.residual = fit.residual;
     said.calibration = fit.calibration;
-    said.metal_pixels = double(box[4]);
+    said.metal_pixels = pixels_of(metal_out);
     return said;
   }
 };

@@ -6,7 +6,9 @@
 // 2. Metal from tissue. With Q known every ray of the trace is solved for the metal's path (native/ops/inversion.h), and the metal's
 //    image is reconstructed from those: FBP inside a box around it, refined twice, zero outside the support. Its level says the
 //    density, its half level the outline, finer than a pixel. Of several materials the one that explains the rays best is taken,
-//    with densities far from the nominal one counting against it.
+//    with densities far from the nominal one counting against it. That image is too thin where rays lie partly in metal, for they
+//    see the mean of intensities; so outline and level are mended: what the tissue's rays then lack (step 3, D), reconstructed as
+//    metal, is added to the image, for as long as that leaves less of the rays unexplained.
 // 3. Tissue from metal. With the metal's path known the same rays are solved for the tissue. What comes out is calibrated (a
 //    polynomial of the metal's path takes up what spectrum, alloy and scatter do alike to all rays), weighed by how much it can be
 //    trusted (native/ops/trust.h), and spread from trusted rays to the others by a cascade of Gaussians over views and bins.
