@@ -3,6 +3,7 @@
  * simulator, and by the mismatch suite, whose scans come from another one (bench/mismatch).
  *
  *     npm run bench:mar -- --suite protocol|full|short|tuning [--rounds 4] [--methods NMAR,auto] [--only e03] [--write]
+ *     npm run bench:mar -- --suite short --methods NMAR,auto,diffusion --model RUN
  *
  * Goes on where an interrupted call stopped; what other code has made is made again, or, with `--any-code`, kept. `--write` puts the
  * tables into docs/mar-evaluation.md and the figures into bench/results/mar-SUITE.json.
@@ -12,7 +13,7 @@ import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Prepared, type SuiteCase, type SuiteName, suiteNamed, suiteNames } from "./cases.ts";
-import type { Method } from "./methods.ts";
+import { diffusionMethods, type Method } from "./methods.ts";
 import { sizeGroups } from "./protocol-pairs.ts";
 import { codeHash, type Record, Records } from "./records.ts";
 import { scoreOf } from "./score.ts";
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     suite: { type: "string", default: "short" },
     rounds: { type: "string", default: "4" },
     methods: { type: "string" },
+    model: { type: "string" },
     only: { type: "string", default: "" },
     "any-code": { type: "boolean", default: false },
     write: { type: "boolean", default: false },
@@ -32,8 +34,15 @@ const { values } = parseArgs({
 const suiteName = values.suite as SuiteName;
 if (!suiteNames.includes(suiteName))
   throw new Error(`Expected --suite ${suiteNames.join(", ")} but received ${values.suite}.`);
-const { cases, methods } = await suiteNamed(suiteName, Number(values.rounds));
-const names = values.methods?.split(",") ?? Object.keys(methods);
+const suite = await suiteNamed(suiteName, Number(values.rounds));
+const knowsMask = suiteName.startsWith("protocol");
+const networks = values.model ? await diffusionMethods(values.model, { knowsMask }) : {};
+const { cases } = suite;
+const methods: { readonly [name: string]: Method } = { ...suite.methods, ...networks };
+const asked = values.methods?.split(",") ?? Object.keys(methods);
+const names = asked.flatMap((name) => (name === "diffusion" ? Object.keys(networks) : [name]));
+if (asked.includes("diffusion") && !values.model)
+  throw new Error("The method diffusion needs --model, a folder of `sinogram train`.");
 const unknown = names.find((name) => !Object.hasOwn(methods, name));
 if (unknown) throw new Error(`Expected methods among ${Object.keys(methods).join(", ")} but received ${unknown}.`);
 const chosen = cases.filter(({ name }) => name.includes(values.only));

@@ -1,15 +1,20 @@
 /** The methods that are compared, and what each of them is told. */
+import { join } from "node:path";
+import { fileDigest } from "../../lib/batch/digest.ts";
 import type { Volume } from "../../lib/core/arrays.ts";
 import { dilate } from "../../lib/image/morphology.ts";
 import {
+  diffusionMar,
   findMetal,
   linearInterpolation,
   type MarPhysics,
   marPhysics,
   nmar,
+  openPrior,
   polychromaticMar,
   type SliceVerdict,
 } from "../../lib/mar/index.ts";
+import { loadTrained } from "../../lib/models/index.ts";
 import { parsePhysics } from "../../lib/physics/index.ts";
 import { fbp } from "../../lib/tomography/fbp.ts";
 import type { Geometry } from "../../lib/tomography/geometry.ts";
@@ -61,6 +66,29 @@ const field = marPhysics(parsePhysics({ name: "syndeeplesion-ti" }));
 const unknown = ({ photons }: Scan): MarPhysics => ({ ...marPhysics("auto"), photons });
 
 const uncorrected: Method = { told: "", run: ({ sinogram, geometry }) => plain(fbp(sinogram, geometry)) };
+
+/**
+ * Diffusion by the network in a folder of `sinogram train`, named after its weights: by the image of NMAR, and of polychromatic inversion.
+ * On the field's pairs the mask is told, as to NMAR there.
+ */
+export async function diffusionMethods(model: string, { knowsMask = false } = {}): Promise<{ [name: string]: Method }> {
+  const trained = await loadTrained(model);
+  const digest = await fileDigest(join(model, "weights.safetensors"));
+  const name = (start: string) => `diffusion ${start} ${digest.sha256.slice(0, 6)}`;
+  const by = (start: "nmar" | "polychromatic") => async (scan: Scan) => {
+    const [rows, columns] = scan.geometry.image.shape;
+    await using prior = await openPrior(trained, { size: [rows, columns] });
+    const metalMask = knowsMask && start === "nmar" ? scan.mask : undefined;
+    const options = { metalMask, start, physics: unknown(scan), seed: 1 };
+    const { images, slices } = await diffusionMar(scan.sinogram, scan.geometry, prior, options);
+    const { verdict } = slices[0]!;
+    return { image: images, ...(verdict && { verdict }) };
+  };
+  return {
+    [name("NMAR")]: { told: `photons${knowsMask ? ", mask" : ""}; a network`, run: by("nmar") },
+    [name("auto")]: { told: "photons; a network", run: by("polychromatic") },
+  };
+}
 
 /** On the field's pairs, whose trace belongs to them. */
 export const protocolMethods = {

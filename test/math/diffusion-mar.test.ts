@@ -121,6 +121,8 @@ test("polychromatic start: never worse for a network that knows, rays that were 
   assert.equal(made.slices[0]!.verdict, inverted.slices[0]);
   const [before, after] = [error(inverted.images), error(made.images)];
   assert.ok(after <= 1.01 * before, `${after} HU, polychromatic ${before}`);
+  const poor = await diffusionMar(sinogram, geometry, oracle(inHu(nmarImage)), options);
+  assert.ok(error(poor.images) < 1.1 * before, `${error(poor.images)} HU with NMAR's image, polychromatic ${before}`);
 });
 
 test("a slice depends on seed and number alone; one without metal is the plain reconstruction", async () => {
