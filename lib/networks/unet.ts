@@ -95,13 +95,13 @@ export function unet(scope: Scope, inputs: NetworkInputs, d: UNetDescription): g
     const width = channels[level]!;
     if (block === "double") {
       if (level === channels.length - 1) continue;
-      h = g.concat([skips.pop()!, convLayer(s.in("up"), g.upsample(h), width)], 1);
+      h = g.concat([skips.pop()!, upConv(s, h, width)], 1);
       for (let i = 0; i < blocks; i++) h = attend(s.in(i), convBlock(s.in(i), h, width, style), level);
       continue;
     }
     for (let i = 0; i < blocks; i++)
       h = attend(s.in(i), convBlock(s.in(i), g.concat([h, skips.pop()!], 1), width, style), level);
-    if (level > 0) h = convLayer(s.in("up"), g.upsample(h), channels[level - 1]!);
+    if (level > 0) h = upConv(s, h, channels[level - 1]!);
   }
   if (block === "residual") h = activate(normLayer(scope.in("norm"), h, { kind: style.norm }), style.activation);
   const width = d.outChannels * unshuffle ** (image.shape.length - 2);
@@ -139,6 +139,40 @@ function convBlock(scope: Scope, x: g.Tensor, width: number, style: Style): g.Te
   return g.checkpoint([x, embedding], (x1, e) => blockOf(scope, x1, width, { ...style, embedding: e }));
 }
 
+/**
+ * Norm, activation, convolution. For the gradient what stands before the convolution is computed again, which is quick (the convolution is
+ * not: nobody asks for its output), so that of three images only the one that goes in is kept.
+ */
+function normConv(
+  scope: Scope,
+  i: 1 | 2,
+  x: g.Tensor,
+  width: number,
+  style: Style,
+  options: NormConvOptions = {},
+): g.Tensor {
+  const { norm, activation } = style;
+  const { scaleShift, gain = 1 } = options;
+  const build = (x1: g.Tensor, more?: g.Tensor) => {
+    const h = activate(normLayer(scope.in(`norm${i}`), x1, { kind: norm, scaleShift: more }), activation);
+    return convLayer(scope.in(`conv${i}`), h, width, { gain });
+  };
+  // running statistics are updated once only
+  if (scope.source.isFrugal || norm === "batch") return build(x, scaleShift);
+  return scaleShift ? g.checkpoint([x, scaleShift], build) : g.checkpoint([x], (x1) => build(x1));
+}
+
+interface NormConvOptions {
+  readonly scaleShift?: g.Tensor | undefined;
+  readonly gain?: number;
+}
+
+/** Twice the size by repetition, and a convolution; the larger image is made again for the gradient. */
+function upConv(scope: Scope, x: g.Tensor, width: number): g.Tensor {
+  const build = (x1: g.Tensor) => convLayer(scope.in("up"), g.upsample(x1), width);
+  return scope.source.isFrugal ? build(x) : g.checkpoint([x], build);
+}
+
 function blockOf(scope: Scope, x: g.Tensor, width: number, style: Style): g.Tensor {
   const { norm, activation, embedding } = style;
   if (style.block === "double") {
@@ -148,9 +182,7 @@ function blockOf(scope: Scope, x: g.Tensor, width: number, style: Style): g.Tens
     return activate(normLayer(scope.in("norm2"), second, { kind: norm }), activation);
   }
   const scaleShift = embedding && linearLayer(scope.in("embedding"), embedding, 2 * width);
-  const before = activate(normLayer(scope.in("norm1"), x, { kind: norm }), activation);
-  const h = convLayer(scope.in("conv1"), before, width);
-  const between = activate(normLayer(scope.in("norm2"), h, { kind: norm, scaleShift }), activation);
-  const y = convLayer(scope.in("conv2"), between, width, { gain: 0.1 });
+  const h = normConv(scope, 1, x, width, style);
+  const y = normConv(scope, 2, h, width, style, { scaleShift, gain: 0.1 });
   return g.add(y, x.shape[1] === width ? x : convLayer(scope.in("skip"), x, width, { kernel: 1 }));
 }
