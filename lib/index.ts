@@ -26,7 +26,16 @@ export {
 export { type DataExchange, readDataExchange } from "./data/hdf5.ts";
 export * from "./diffusion/index.ts";
 export * from "./dwi/index.ts";
-export { type GenerateOptions, generate, type Judgement, judge, type Sampler, samplers } from "./generate/index.ts";
+export {
+  type ClassifierGuidance,
+  type GenerateOptions,
+  generate,
+  type Judgement,
+  type JudgeOptions,
+  judge,
+  type Sampler,
+  samplers,
+} from "./generate/index.ts";
 export { type BiasField, type BiasFieldOptions, correctBiasField } from "./image/bias-field.ts";
 export { type Components, connectedComponents, fillHoles, removeSmallComponents } from "./image/components.ts";
 export {
@@ -58,6 +67,7 @@ export {
   type Evaluation,
   edgeProfile,
   evaluate,
+  frechetDistance,
   hausdorff,
   hotellingObserver,
   type Metrics,
@@ -75,8 +85,10 @@ export {
   applyTrained,
   loadTrained,
   type ModelOptions,
+  networkFeatures,
   type OnnxModel,
   openModel,
+  quantizeTrained,
   type RestorationModel,
   restorationModel,
   shippedModels,

@@ -24,6 +24,9 @@ export interface SampleCommandOptions {
   size?: number;
   condition?: { class?: number; values?: number[] };
   guidance?: number;
+  classifier?: string;
+  classifierClass?: number;
+  classifierScale?: number;
   from?: string;
   strength?: number;
   precision?: Precision;
@@ -37,6 +40,14 @@ export function sample(given: SampleCommandOptions): Command {
   return async (run) => {
     if (given.strength !== undefined && given.from === undefined)
       throw new UsageError("Option --strength says how far to go from the images of --from: name them too.");
+    if ((given.classifier === undefined) !== (given.classifierClass === undefined))
+      throw new UsageError(
+        "Options --classifier and --classifier-class go together: a model, and which of its classes.",
+      );
+    const classifier =
+      given.classifier === undefined
+        ? undefined
+        : { model: given.classifier, class: given.classifierClass!, scale: given.classifierScale };
     const { model, output, seed, steps, sampler, size, condition, guidance, strength, format, window } = given;
     const [row, column] = given.pixelMm ?? [1, 1];
     await checkFolderTarget(output, false);
@@ -49,11 +60,11 @@ export function sample(given: SampleCommandOptions): Command {
         count: given.number,
         ...(size !== undefined && { size: [size, size] as const }),
         ...condition,
-        ...{ seed, steps, sampler, guidance, start, strength },
+        ...{ seed, steps, sampler, guidance, classifier, start, strength },
       }),
     );
     const learned = given.compare === undefined ? undefined : requirePlanes(await load(given.compare, run), "slices");
-    const comparison = learned && (await judge(hu, learned, { signal: run.signal }));
+    const comparison = learned && (await judge(hu, learned, { signal: run.signal, network: trained }));
     const made = {
       precision: given.precision,
       seed,
@@ -62,6 +73,7 @@ export function sample(given: SampleCommandOptions): Command {
       size,
       condition,
       guidance,
+      classifier,
       from: given.from,
       strength,
     };
@@ -97,12 +109,20 @@ export function sample(given: SampleCommandOptions): Command {
   };
 }
 
-function tableOf({ nearest, neighboursHu, diversityHu, tissue }: Judgement): string {
+function tableOf({ nearest, neighboursHu, diversityHu, msSsim, frechet, tissue }: Judgement): string {
   const hu = (v: number) => `${v.toFixed(0)} HU`;
   const least = Math.min(...nearest.map(({ rmseHu }) => rmseHu));
   return [
     `nearest learned slice   ${hu(least)} at least; learned slices have one at ${hu(neighboursHu)}`,
     `two slices differ by    ${hu(diversityHu.generated)}; learned ones by ${hu(diversityHu.learned)}`,
+    ...(msSsim
+      ? [`MS-SSIM of two slices   ${msSsim.generated.toFixed(3)}; learned ones ${msSsim.learned.toFixed(3)}`]
+      : []),
+    ...(frechet
+      ? [
+          `Fréchet distance        ${frechet.generated.toPrecision(3)}; of two halves of the learned slices ${frechet.halves.toPrecision(3)}`,
+        ]
+      : []),
     ...Object.entries(tissue).map(
       ([name, { generated, learned }]) =>
         `${name.padEnd(24)}${(100 * generated).toFixed(1)} % of the pixels; learned ${(100 * learned).toFixed(1)} %`,

@@ -2,6 +2,7 @@
 import { type ArrayLike, sizeOf, type Volume, volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
 import type { SamplerPlan } from "../diffusion/plan.ts";
+import { cleanFrom } from "../diffusion/prediction.ts";
 import { ddim } from "../diffusion/samplers/ddim.ts";
 import { dpmSolver } from "../diffusion/samplers/dpm-solver.ts";
 import { uniPc } from "../diffusion/samplers/unipc.ts";
@@ -15,6 +16,7 @@ import type { Trained } from "../models/trained.ts";
 import { allocate, type OperationOptions } from "../native/job.ts";
 import { networkModel } from "../networks/index.ts";
 import { normalNoise } from "../physics/noise.ts";
+import { type ClassifierGuidance, openClassifier } from "./classifier.ts";
 
 export const samplers = ["dpm-solver", "ddim", "unipc"] as const;
 export type Sampler = (typeof samplers)[number];
@@ -38,6 +40,8 @@ export interface GenerateOptions extends OperationOptions, Pick<ModelOptions, "p
   values?: readonly number[] | undefined;
   /** Classifier-free guidance: none + guidance · (condition − none), Ho & Salimans 2022; default 1. */
   guidance?: number | undefined;
+  /** A classifier that draws the images towards one of its classes; default none. */
+  classifier?: ClassifierGuidance | undefined;
   /** Images [n, row, column] to start from, in the units of the data. */
   start?: ArrayLike | undefined;
   /** How much noise they get before it is taken away again, 0 to 1; default 0.5. */
@@ -64,11 +68,12 @@ export async function generate(trained: Trained, options: GenerateOptions): Prom
   const conditions = conditionsOf(network, options);
   const isGuided = guidance !== 1 && conditions.length > 0;
   const lanes = Math.min(batch, count);
-  const { plan, level } = planOf(trained, options);
+  const { plan, level, slopeShare } = planOf(trained, options);
   const clean = start ? await scaledStart(start, [count, rows, columns], trained, { signal, device }) : undefined;
   const runs = isGuided ? 2 * lanes : lanes;
   const bytes = networkModel(network, weights, { batch: runs, size: [rows, columns] }, { calibration });
   const model = await openModel(bytes, options);
+  const pull = options.classifier && (await openClassifier(options.classifier, [lanes, 1, rows, columns], options));
   const job = { signal, device };
   const pixels = rows * columns;
   const shape = [lanes, 1, rows, columns];
@@ -80,15 +85,14 @@ export async function generate(trained: Trained, options: GenerateOptions): Prom
     const { y } = await model.run(feeds);
     const said = y!.data as Float32Array;
     const part = (i: number) => ({ data: said.subarray(i * x.data.length, (i + 1) * x.data.length), shape });
-    if (!isGuided) return part(0);
-    // told the condition, then not
-    return combine(
-      [
-        [guidance, part(0)],
-        [1 - guidance, part(1)],
-      ],
-      job,
-    );
+    const terms: [number, ArrayLike][] = isGuided
+      ? [
+          [guidance, part(0)], // told the condition
+          [1 - guidance, part(1)],
+        ]
+      : [[1, part(0)]];
+    if (pull) terms.push([pull.scale * slopeShare(t), await pull.slope(x, t)]);
+    return terms.length === 1 ? part(0) : combine(terms, job);
   };
   try {
     for (let first = 0; first < count; first += lanes) {
@@ -111,7 +115,7 @@ export async function generate(trained: Trained, options: GenerateOptions): Prom
     }
     return result;
   } finally {
-    await model.dispose();
+    await Promise.all([model.dispose(), pull?.dispose()]);
   }
 }
 
@@ -119,7 +123,7 @@ export async function generate(trained: Trained, options: GenerateOptions): Prom
 function planOf(
   { diffusion, range = [-1, 1] }: Trained,
   options: GenerateOptions,
-): { plan: SamplerPlan; level: [number, number] } {
+): { plan: SamplerPlan; level: [number, number]; slopeShare: (t: number) => number } {
   const { kind, steps: trainedSteps, prediction } = diffusion!;
   const { steps = 20, sampler = "dpm-solver", start, strength = 0.5 } = options;
   if (!samplers.includes(sampler))
@@ -137,7 +141,13 @@ function planOf(
     sampler === "ddim"
       ? ddim(schedule, list, to)
       : (sampler === "unipc" ? uniPc : dpmSolver)(levelsOf(schedule, list), to);
-  return { plan, level: [Math.sqrt(alpha), Math.sqrt(1 - alpha)] };
+  // what a slope of the log-probability adds to the clean image is (σ²/α) · slope (Dhariwal & Nichol 2021, eq. 11)
+  const slopeShare = (t: number) => {
+    const signal = Math.sqrt(schedule.alphasCumprod[Math.round(t)]!);
+    const sigma = Math.sqrt(1 - signal ** 2);
+    return sigma ** 2 / signal / cleanFrom(prediction, signal, sigma).output;
+  };
+  return { plan, level: [Math.sqrt(alpha), Math.sqrt(1 - alpha)], slopeShare };
 }
 
 interface Condition {

@@ -1,3 +1,4 @@
 /** Generated images. */
+export type { ClassifierGuidance } from "./classifier.ts";
 export { type GenerateOptions, generate, type Sampler, samplers } from "./generate.ts";
-export { type Judgement, judge } from "./judge.ts";
+export { type Judgement, type JudgeOptions, judge } from "./judge.ts";

@@ -5,9 +5,13 @@
 import { type ArrayLike, type Volume, volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import { Graph, matmul, mul, reduceSum, transpose, writeOnnx } from "../graph/index.ts";
-import { statistics, threshold } from "../image/pixels.ts";
+import { combine, statistics, threshold } from "../image/pixels.ts";
 import { resample } from "../image/resample.ts";
+import { frechetDistance } from "../metrics/frechet.ts";
+import { msSsim } from "../metrics/ms-ssim.ts";
+import { networkFeatures } from "../models/features.ts";
 import { openSession } from "../models/session.ts";
+import type { Trained } from "../models/trained.ts";
 import type { OperationOptions } from "../native/job.ts";
 
 export interface Judgement {
@@ -17,6 +21,10 @@ export interface Judgement {
   readonly neighboursHu: number;
   /** Mean RMSE in HU of all pairs of slices. */
   readonly diversityHu: { readonly generated: number; readonly learned: number };
+  /** Mean MS-SSIM of neighbours in the list, −1000 to 1000 HU: 1 where all slices are one. Of slices of 176 × 176 pixels or more. */
+  readonly msSsim?: { readonly generated: number; readonly learned: number };
+  /** Fréchet distance on features of the network that was given; and that of the two halves of the learned slices, as a yardstick. */
+  readonly frechet?: { readonly generated: number; readonly halves: number };
   /** Share of pixels. */
   readonly tissue: Readonly<Record<string, { readonly generated: number; readonly learned: number }>>;
 }
@@ -34,11 +42,20 @@ const tissues: Readonly<Record<string, readonly [number, number]>> = {
   bone: [200, Infinity],
 };
 
+export interface JudgeOptions extends OperationOptions {
+  /** A U-Net to take features from, for the Fréchet distance; default none. */
+  readonly network?: Trained | undefined;
+}
+
 /**
  * Compares generated slices with learned ones, both HU [n, row, column]. Throws ERR_SINO_SHAPE where there are fewer than two of
  * either, ERR_SINO_UNSUPPORTED without onnxruntime-node.
  */
-export async function judge(generated: ArrayLike, learned: ArrayLike, job: OperationOptions = {}): Promise<Judgement> {
+export async function judge(
+  generated: ArrayLike,
+  learned: ArrayLike,
+  { network, ...job }: JudgeOptions = {},
+): Promise<Judgement> {
   for (const { shape } of [generated, learned])
     if (shape.length !== 3 || shape[0]! < 2)
       throw sinoError(
@@ -69,7 +86,53 @@ export async function judge(generated: ArrayLike, learned: ArrayLike, job: Opera
     nearest,
     neighboursHu: closest[m >> 1]!,
     diversityHu: { generated: meanOfPairs(own, n), learned: meanOfPairs(among, m) },
+    ...(Math.min(...generated.shape.slice(1), ...learned.shape.slice(1)) >= leastForMsSsim && {
+      msSsim: { generated: await likeness(generated, job), learned: await likeness(learned, job) },
+    }),
+    ...(network && { frechet: await frechetOf(generated, learned, network, job) }),
     tissue,
+  };
+}
+
+const leastForMsSsim = 176;
+const mostPairs = 32;
+
+/** Slices of every `step`-th of a batch, from `first` on. */
+function every({ data, shape, stride, offset = 0 }: ArrayLike, step: number, first: number, count: number): ArrayLike {
+  const steps = stride ?? volume(data, shape).stride;
+  const [, rows, columns] = shape as [number, number, number];
+  return {
+    data,
+    shape: [count, rows, columns],
+    stride: [step * steps[0]!, steps[1]!, steps[2]!],
+    offset: offset + first * steps[0]!,
+  };
+}
+
+/** Mean MS-SSIM of pairs that lie half the list apart. */
+async function likeness(images: ArrayLike, job: OperationOptions): Promise<number> {
+  const half = images.shape[0]! >> 1;
+  const count = Math.min(half, mostPairs);
+  const step = Math.floor(half / count);
+  const clipped = async (first: number) =>
+    combine([[1, every(images, step, first, count)]], { ...job, low: -1000, high: 1000 });
+  const found = await msSsim(await clipped(0), await clipped(half), { ...job, range: 2000 });
+  return found.reduce((a, b) => a + b, 0) / count;
+}
+
+async function frechetOf(generated: ArrayLike, learned: ArrayLike, network: Trained, { signal }: OperationOptions) {
+  const ours = await networkFeatures(network, generated, { signal });
+  const theirs = await networkFeatures(network, learned, { signal });
+  const [n, d] = theirs.shape as [number, number];
+  const part = (first: number): ArrayLike => ({
+    data: theirs.data,
+    shape: [n >> 1, d],
+    stride: [2 * d, 1],
+    offset: first * d,
+  });
+  return {
+    generated: frechetDistance(ours, theirs),
+    halves: n >= 4 ? frechetDistance(part(0), part(1)) : Number.NaN,
   };
 }
 

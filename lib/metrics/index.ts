@@ -1,6 +1,7 @@
 /** How good images are: PSNR, SSIM, errors, and the field's protocols. */
 export type { CompareOptions } from "./compare.ts";
 export * from "./evaluate.ts";
+export { frechetDistance } from "./frechet.ts";
 export { psnr, type RangeOptions, rmse, type SsimOptions, ssim } from "./metrics.ts";
 export { msSsim } from "./ms-ssim.ts";
 export { dice, type HausdorffOptions, hausdorff, type OverlapOptions } from "./overlap.ts";

@@ -10,6 +10,7 @@ export {
 } from "./description.ts";
 export {
   calibrationModel,
+  featureModel,
   type NetworkSummary,
   networkIn,
   networkModel,

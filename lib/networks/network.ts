@@ -9,6 +9,8 @@ import {
   mul,
   quantize,
   quantizedShare,
+  reduceMean,
+  reshape,
   sub,
   type Tensor,
   writeOnnx,
@@ -109,6 +111,23 @@ export function calibrationModel(
 ): Uint8Array<ArrayBuffer> {
   const graph = networkGraph(d, weights, size, scale);
   addLimits(graph);
+  return writeOnnx(graph);
+}
+
+/** The last convolution of a U-Net's innermost level takes them. */
+const innermost = "middle.1.conv2.weight";
+
+/**
+ * A model of a U-Net's innermost activations, their mean over the image: output `features` [batch, channel]. Throws ERR_SINO_UNSUPPORTED
+ * for a network without such a level.
+ */
+export function featureModel(d: NetworkDescription, weights: Weights, size: NetworkSize): Uint8Array<ArrayBuffer> {
+  const graph = networkGraph(d, weights, size, undefined);
+  const node = graph.nodes.find(({ inputs }) => inputs[1]?.name === innermost);
+  if (!node) throw sinoError("ERR_SINO_UNSUPPORTED", "Expected a U-Net of residual blocks to take features from.");
+  const inner = node.inputs[0]!;
+  graph.outputs.clear();
+  graph.output("features", reduceMean(reshape(inner, [size.batch, inner.shape[1]!, -1]), [2]));
   return writeOnnx(graph);
 }
 

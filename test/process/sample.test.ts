@@ -10,6 +10,7 @@ import { readNifti } from "../../lib/data/nifti.ts";
 import { readPng } from "../../lib/data/png.ts";
 import { writeSafetensors } from "../../lib/data/safetensors.ts";
 import { generate, judge } from "../../lib/generate/index.ts";
+import { concat, Graph, mul, reduceMean, reshape, writeOnnx } from "../../lib/graph/index.ts";
 import { loadTrained } from "../../lib/models/index.ts";
 import { type NetworkDescription, summarize } from "../../lib/networks/index.ts";
 import { cli } from "../support/cli.ts";
@@ -296,6 +297,69 @@ test("says which slices are copies, how much they differ, and which tissues they
   assert.ok(Math.abs(result.tissue["soft"]!.generated - soft) < 1e-6);
   const bone = learned.reduce((n, v) => n + (v >= 200 ? 1 : 0), 0) / learned.length;
   assert.ok(Math.abs(result.tissue["bone"]!.learned - bone) < 1e-6);
+});
+
+/** Logits: one class likes bright images, the other dark ones. */
+function brightness(): Uint8Array {
+  const graph = new Graph("brightness");
+  const x = graph.input("image", [1, 1, size, size]);
+  const mean = reduceMean(reshape(x, [1, -1]), [1], { keep: true });
+  graph.output("logits", concat([mul(mean, 8), mul(mean, -8)], 1));
+  return writeOnnx(graph);
+}
+
+test("a classifier draws towards the class that it is asked for, for every prediction", async () => {
+  for (const prediction of ["sample", "epsilon", "v"]) {
+    const diffusion = { kind: "linear", steps: 100, prediction };
+    const trained = await loadTrained(await modelFolder(plain, { deviation: 0.02, diffusion }));
+    const mean = async (chosen?: number) => {
+      const classifier = chosen === undefined ? undefined : { model: brightness(), class: chosen, scale: 40 };
+      const { data } = await generate(trained, { seed: 4, steps: 6, sampler: "ddim", threads: 1, classifier });
+      return data.reduce((a, b) => a + b, 0) / data.length;
+    };
+    const [alone, bright, dark] = [await mean(), await mean(0), await mean(1)];
+    assert.ok(bright > alone + 20 && dark < alone - 20, `${prediction}: ${dark}, ${alone}, ${bright}`);
+  }
+});
+
+test("a classifier without the class, or of something else, is refused", async () => {
+  const trained = await loadTrained(await modelFolder());
+  const draw = (model: Uint8Array | string, chosen: number) =>
+    generate(trained, { seed: 1, steps: 2, classifier: { model, class: chosen } });
+  await assert.rejects(draw(brightness(), 2), { code: "ERR_SINO_OUT_OF_RANGE" });
+  await assert.rejects(draw(join(base, "absent.onnx"), 0), { code: "ERR_SINO_IO" });
+  await assert.rejects(draw(new Uint8Array(7), 0), { code: "ERR_SINO_IO_FORMAT" });
+  const { code, stderr } = await cli("sample", "--model", base, "--seed", "1", "-o", fresh(), "--classifier", "C.onnx");
+  assert.equal(code, 2);
+  assert.match(stderr, /go together/);
+});
+
+test("features of the network tell sets of slices apart, and MS-SSIM how alike slices are", async () => {
+  const network = await loadTrained(await modelFolder(plain, { deviation: 0.5 }));
+  const [n, side] = [12, 176];
+  const set = (seed: number, waves: number) => {
+    const phase = randomFloats(n, seed).map((v) => 6 * v);
+    return volume(
+      Float32Array.from({ length: n * side * side }, (_, i) => {
+        const [k, r, c] = [Math.floor(i / side ** 2), Math.floor(i / side) % side, i % side];
+        return 300 + 600 * Math.sin(phase[k]! + (waves * (r + c)) / side);
+      }),
+      [n, side, side],
+    );
+  };
+  const [learned, like, other] = [set(1, 6), set(2, 6), set(3, 40)];
+  const [same, apart] = [await judge(like, learned, { network }), await judge(other, learned, { network })];
+  assert.ok(
+    apart.frechet!.generated > 5 * same.frechet!.generated,
+    `${same.frechet!.generated}, ${apart.frechet!.generated}`,
+  );
+  assert.ok(same.frechet!.halves < apart.frechet!.generated);
+  assert.ok(same.msSsim!.generated < 0.9);
+  const one = volume(
+    new Float32Array(n * side * side).map((_, i) => learned.data[i % (side * side)]!),
+    [n, side, side],
+  );
+  assert.ok((await judge(one, learned)).msSsim!.generated > 0.999);
 });
 
 suite.run();
