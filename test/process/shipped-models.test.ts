@@ -1,0 +1,90 @@
+/** Models that come with the package: they load, are what their cards say, are small, and do what their cards promise. */
+import assert from "node:assert/strict";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { type Volume, volume } from "../../lib/core/arrays.ts";
+import { gaussian } from "../../lib/image/gaussian.ts";
+import { combine } from "../../lib/image/pixels.ts";
+import { rmse } from "../../lib/metrics/index.ts";
+import { restorationModel, shippedModels } from "../../lib/models/index.ts";
+import { normalNoise } from "../../lib/physics/noise.ts";
+import { coarserPixels } from "../../lib/restore/degrade.ts";
+import { denoiseByNetwork } from "../../lib/restore/denoise.ts";
+import { lowDoseImages } from "../../lib/restore/low-dose.ts";
+import { enlarge, superResolve } from "../../lib/restore/super-resolve.ts";
+import { hasOnnxRuntime, noOnnxRuntime } from "../support/onnxruntime.ts";
+import { testSuite } from "../support/suite.ts";
+
+const suite = testSuite("shipped models");
+const withNetworks = suite.skipUnless(hasOnnxRuntime, noOnnxRuntime);
+const shelf = resolve(import.meta.dirname, "../../models");
+const names = await shippedModels();
+
+suite("every model has a card with licence, data, split, metrics, and weights of its digest below 10 MB", async () => {
+  assert.ok(names.length > 0);
+  for (const name of names) {
+    const model = await restorationModel(name);
+    assert.equal(model.name, name);
+    const card = JSON.parse(await readFile(join(shelf, name, "model.json"), "utf8"));
+    for (const field of ["licence", "data", "split", "metrics", "weightsSha256", "limits"])
+      assert.ok(card[field], `${name}: ${field}`);
+    let bytes = 0;
+    for (const file of await readdir(model.folder)) bytes += (await stat(join(model.folder, file))).size;
+    assert.ok(bytes < 10 * 2 ** 20, `${name}: ${bytes} bytes`);
+  }
+});
+
+/** Organs of round shapes in a body of 96 × 96 pixels, HU. */
+async function body(): Promise<Volume> {
+  const n = 96;
+  const inside = (i: number, x: number, y: number, a: number, b: number) =>
+    ((i % n) - x) ** 2 / a ** 2 + (Math.floor(i / n) - y) ** 2 / b ** 2 < 1;
+  const data = new Float32Array(n * n).map((_, i) => {
+    if (!inside(i, 48, 48, 44, 36)) return -1000;
+    if (inside(i, 48, 70, 8, 7)) return 400;
+    if (inside(i, 34, 42, 12, 10)) return 110;
+    return inside(i, 64, 44, 9, 14) ? -60 : 40;
+  });
+  return gaussian(volume(data, [n, n]), { sigma: 0.7 });
+}
+
+withNetworks("the denoiser of CT takes a quarter off the error of a quarter's dose and keeps HU", async () => {
+  if (!names.includes("low-dose-ct")) return;
+  const clean = await body();
+  const noisy = await lowDoseImages(clean, { fraction: 0.25, pixelMm: 2, photons: 1e4, cutoff: 0.8, seed: 3 });
+  const restored = await denoiseByNetwork(noisy, await restorationModel("low-dose-ct"), { threads: 1 });
+  const [before, after] = [(await rmse(noisy, clean))[0]!, (await rmse(restored, clean))[0]!];
+  assert.ok(after < 0.75 * before, `${after} of ${before} HU`);
+  const difference = await combine([
+    [1, restored],
+    [-1, noisy],
+  ]);
+  const bias = difference.data.reduce((a, b) => a + b, 0) / difference.data.length;
+  assert.ok(Math.abs(bias) < 3, `${bias} HU`);
+});
+
+withNetworks("the enlarging network is nearer to the truth than bicubic interpolation, in any unit", async () => {
+  if (!names.includes("super-resolve-2")) return;
+  const clean = await body();
+  const noise = await normalNoise([96, 96], { seed: 1 });
+  for (const [gain, offset] of [
+    [1, 0],
+    [0.01, 50],
+  ] as const) {
+    const sharp = await combine(
+      [
+        [gain, clean],
+        [gain, noise],
+      ],
+      { offset },
+    );
+    const coarse = await coarserPixels(sharp, { factor: 2 });
+    const cubic = (await rmse(await enlarge(coarse, { method: "cubic" }), sharp))[0]!;
+    const network = (
+      await rmse(await superResolve(coarse, await restorationModel("super-resolve-2"), { threads: 1 }), sharp)
+    )[0]!;
+    assert.ok(network < 0.85 * cubic, `${network} of ${cubic}`);
+  }
+});
+
+suite.run();
