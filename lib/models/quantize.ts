@@ -55,7 +55,7 @@ export async function quantizeTrained(
   images: ArrayLike,
   options: QuantizeOptions = {},
 ): Promise<{ calibration: Calibration; report: QuantizeReport }> {
-  const { network, weights, diffusion } = trained;
+  const { network, weights, diffusion, isSegmentation } = trained;
   const { snrDb = 30, onProgress, signal, threads } = options;
   const { size, probes } = await probesOf(trained, images, options);
   const shape = { batch: 1, size };
@@ -82,7 +82,7 @@ export async function quantizeTrained(
     });
   const exact = await answers();
   // a network that makes images of images is judged by what it changes: an image full of air would hide any error
-  const isRestoring = !diffusion && exact[0]!.length === forLoss[0]!["x"]!.data.length;
+  const isRestoring = !diffusion && !isSegmentation && exact[0]!.length === forLoss[0]!["x"]!.data.length;
   const power = await Promise.all(
     exact.map((y, i) => meanSquare(y, isRestoring ? (forLoss[i]!["x"]!.data as Float32Array) : undefined, { signal })),
   );

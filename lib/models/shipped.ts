@@ -41,20 +41,27 @@ const isFolder = (path: string): Promise<boolean> =>
     () => false,
   );
 
+/** The folder of a model: that of a shipped one by its name, or the folder named. Throws ERR_SINO_MODEL. */
+export async function modelFolder(nameOrFolder: string): Promise<string> {
+  const own = join(shelf, nameOrFolder);
+  const folder = /^[a-z0-9-]+$/.test(nameOrFolder) && (await isFolder(own)) ? own : nameOrFolder;
+  if (await isFolder(folder)) return folder;
+  throw sinoError(
+    "ERR_SINO_MODEL",
+    `There is no model ${nameOrFolder}: name a folder that train wrote, or one of ${(await shippedModels()).join(", ") || "(none is shipped)"}.`,
+    { details: { model: nameOrFolder } },
+  );
+}
+
 /**
  * A model by the name of a shipped one, or by the folder that `sinogram train` wrote. Throws ERR_SINO_MODEL (no such model, or one that
  * does not make images of images), and what `loadTrained` throws.
  */
 export async function restorationModel(nameOrFolder: string): Promise<RestorationModel> {
-  const own = join(shelf, nameOrFolder);
-  const folder = /^[a-z0-9-]+$/.test(nameOrFolder) && (await isFolder(own)) ? own : nameOrFolder;
-  if (!(await isFolder(folder)))
-    throw sinoError(
-      "ERR_SINO_MODEL",
-      `There is no model ${nameOrFolder}: name a folder that train wrote, or one of ${(await shippedModels()).join(", ") || "(none is shipped)"}.`,
-      { details: { model: nameOrFolder } },
-    );
+  const folder = await modelFolder(nameOrFolder);
   const trained = await loadTrained(folder);
+  if (trained.isSegmentation)
+    throw sinoError("ERR_SINO_MODEL", `${nameOrFolder} gives masks (task segmentation); it restores no images.`);
   if (trained.diffusion)
     throw sinoError(
       "ERR_SINO_MODEL",

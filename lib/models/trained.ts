@@ -26,6 +26,8 @@ export interface Trained {
   readonly size?: readonly number[] | undefined;
   /** Convolutions to compute in 8 bits, as `quantizeTrained` found them; default none. */
   readonly calibration?: Calibration | undefined;
+  /** It was trained on masks: `applyTrained` gives the probability that a pixel is inside. */
+  readonly isSegmentation?: boolean | undefined;
   /** Where it was trained to find noise: how much there was, and what it was asked. */
   readonly diffusion?:
     | { readonly kind: ScheduleKind; readonly steps: number; readonly prediction: Prediction }
@@ -90,6 +92,7 @@ export async function loadTrained(
     range: [(low - offset) * factor, (high - offset) * factor],
     size: card.input?.shape?.slice(2),
     ...(calibration && { calibration }),
+    ...(task === "segmentation" && { isSegmentation: true }),
     ...(task === "diffusion" && { diffusion: { kind, steps, prediction } }),
     network: parseNetwork(card.network, path),
     weights: new Map([...tensors].map(([name, { data }]) => [name, data])),
@@ -131,7 +134,7 @@ function channelsOf(network: NetworkDescription): { axes: number; ins: number; o
  * Applies a trained network to images of any size in the units it was trained on, in tiles. Images are [n, row, column] or one
  * [row, column]; of a network of several channels [n, C, row, column], or with `neighbours` [n, row, column], each slice with those around
  * it; of a network of volumes [n, slice, row, column] or one volume, with C before the slices. The result has the same axes, with channels
- * where the network gives several. A network with classes or values is told those of each image by `classes` and `values`. Throws
+ * where the network gives several; of a network of the task segmentation they are probabilities. A network with classes or values is told those of each image by `classes` and `values`. Throws
  * ERR_SINO_SHAPE, ERR_SINO_OUT_OF_RANGE (a class or value that it cannot have), ERR_SINO_UNSUPPORTED (networks with other inputs, or whose
  * output is of another size), and what `openModel` throws; aborts with `signal.reason`.
  *
@@ -139,7 +142,7 @@ function channelsOf(network: NetworkDescription): { axes: number; ins: number; o
  * const clean = await applyTrained(await loadTrained("run"), noisy, { sessions: 2 });
  */
 export async function applyTrained(trained: Trained, images: ArrayLike, options: ApplyOptions = {}): Promise<Volume> {
-  const { network, weights, scale, calibration } = trained;
+  const { network, weights, scale, calibration, isSegmentation: isProbability } = trained;
   const { tile = 512, margin = 32, batch = 4, neighbours = false, signal, onProgress } = options;
   const { axes, ins, outs } = channelsOf(network);
   const given = images.shape;
@@ -163,7 +166,7 @@ export async function applyTrained(trained: Trained, images: ArrayLike, options:
   const jobs = Array.from({ length: count }, (_, n) => tiles.map((t) => ({ n, tile: t }))).flat();
   const perRun = Math.min(batch, jobs.length);
   const model = await openModel(
-    networkModel(network, weights, { batch: perRun, size }, { scale, calibration }),
+    networkModel(network, weights, { batch: perRun, size }, { scale, calibration, isProbability }),
     options,
   );
   const result = new Float32Array(count * outs * plane);

@@ -11,6 +11,7 @@ import {
   quantizedShare,
   reduceMean,
   reshape,
+  sigmoid,
   sub,
   type Tensor,
   writeOnnx,
@@ -48,13 +49,15 @@ export function networkIn(
   source: Source,
   d: NetworkDescription,
   size: NetworkSize,
-  { offset, factor }: NonNullable<ModelOptions["scale"]> = { offset: 0, factor: 1 },
+  { scale: { offset, factor } = { offset: 0, factor: 1 }, isProbability = false }: OutsideOptions = {},
 ): Tensor {
   const inputs: Record<string, Tensor> = {};
   for (const { name, shape, type } of inputsOf(d, size)) inputs[name] = graph.input(name, shape, type);
-  if (offset === 0 && factor === 1) return addNetwork(new Scope(source), inputs, d);
-  inputs["x"] = mul(sub(inputs["x"]!, offset), factor);
-  return add(mul(addNetwork(new Scope(source), inputs, d), 1 / factor), offset);
+  const isScaled = offset !== 0 || factor !== 1;
+  if (isScaled) inputs["x"] = mul(sub(inputs["x"]!, offset), factor);
+  const y = addNetwork(new Scope(source), inputs, d);
+  if (isProbability) return sigmoid(y);
+  return isScaled ? add(mul(y, 1 / factor), offset) : y;
 }
 
 export type Weights = ReadonlyMap<string, Float32Array>;
@@ -63,11 +66,16 @@ export interface ModelOptions {
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** The network sees (value − offset) · factor, and its output goes the way back: the model works in the data's units. */
   readonly scale?: { readonly offset: number; readonly factor: number } | undefined;
+  /** The network gives logits: the model gives their probabilities, sigmoid(y), and scales its input only; default false. */
+  readonly isProbability?: boolean | undefined;
   /** Convolutions that compute in 8 bits, and between which limits; default none. */
   readonly calibration?: Calibration | undefined;
 }
 
-function networkGraph(d: NetworkDescription, weights: Weights, size: NetworkSize, scale: ModelOptions["scale"]): Graph {
+/** What lies between a network and the units of its data. */
+type OutsideOptions = Pick<ModelOptions, "scale" | "isProbability">;
+
+function networkGraph(d: NetworkDescription, weights: Weights, size: NetworkSize, outside: OutsideOptions): Graph {
   const graph = new Graph(d.kind);
   const take = ({ name, shape }: ParameterSpec): Tensor => {
     const data = weights.get(name);
@@ -81,7 +89,7 @@ function networkGraph(d: NetworkDescription, weights: Weights, size: NetworkSize
     return graph.constant(data, shape, name);
   };
   const source: Source = { graph, isTraining: false, parameter: take, buffer: take, update: () => undefined };
-  graph.output("y", networkIn(graph, source, d, size, scale));
+  graph.output("y", networkIn(graph, source, d, size, outside));
   return graph;
 }
 
@@ -94,9 +102,9 @@ export function networkModel(
   d: NetworkDescription,
   weights: Weights,
   size: NetworkSize,
-  { metadata = {}, scale, calibration }: ModelOptions = {},
+  { metadata = {}, calibration, ...outside }: ModelOptions = {},
 ): Uint8Array<ArrayBuffer> {
-  const graph = networkGraph(d, weights, size, scale);
+  const graph = networkGraph(d, weights, size, outside);
   return writeOnnx(calibration ? quantize(graph, calibration) : graph, {
     metadata: { ...metadata, "sinogram.network": JSON.stringify(d) },
   });
@@ -107,9 +115,9 @@ export function calibrationModel(
   d: NetworkDescription,
   weights: Weights,
   size: NetworkSize,
-  { scale }: Pick<ModelOptions, "scale"> = {},
+  outside: OutsideOptions = {},
 ): Uint8Array<ArrayBuffer> {
-  const graph = networkGraph(d, weights, size, scale);
+  const graph = networkGraph(d, weights, size, outside);
   addLimits(graph);
   return writeOnnx(graph);
 }
@@ -138,5 +146,5 @@ export function shareInInt8(
   size: NetworkSize,
   calibration: Calibration,
 ): number {
-  return quantizedShare(networkGraph(d, weights, size, undefined), calibration);
+  return quantizedShare(networkGraph(d, weights, size, {}), calibration);
 }

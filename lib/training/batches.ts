@@ -53,6 +53,7 @@ export async function readDataset(config: TrainingConfig): Promise<Dataset> {
       "ERR_SINO_SHAPE",
       `Expected ${input.count} targets of [${size.join(", ")}] for ${data.input} but ${data.target ?? data.input} holds ${(target ?? input).count} of [${(target ?? input).size.join(", ")}].`,
     );
+  if (config.task === "segmentation") requireMask(target ?? input, data.target ?? data.input);
   if (input.channels !== network.inChannels)
     throw sinoError(
       "ERR_SINO_SHAPE",
@@ -76,6 +77,17 @@ export async function readDataset(config: TrainingConfig): Promise<Dataset> {
   const kept = held?.count ?? Math.min(input.count - 1, Math.round(input.count * (validation as number)));
   const labels = await readAllLabels(data, network, own.count);
   return { input, target, labels, trainCount: input.count - kept, validationCount: kept, patch, seen, factor };
+}
+
+/** Throws ERR_SINO_OUT_OF_RANGE for anything but 0 and 1. */
+function requireMask({ data }: Samples, path: string): void {
+  const bad = data.findIndex((v) => v !== 0 && v !== 1);
+  if (bad >= 0)
+    throw sinoError(
+      "ERR_SINO_OUT_OF_RANGE",
+      `${path} expected masks of 0 and 1 to segment by but element ${bad} is ${data[bad]}.`,
+      { details: { index: bad } },
+    );
 }
 
 /** The samples of a file of their own behind those to train on. Throws ERR_SINO_SHAPE where they are not alike. */

@@ -35,25 +35,28 @@ const dataSchema = z.strictObject({
   rotate: z.number().min(0).max(180).optional(),
   /** Enlarged by a random number of this range, evenly spread in its logarithm. */
   zoom: z.tuple([positive, positive]).optional(),
-  /** Targets are masks or labels: rotate and zoom take the nearest pixel instead of interpolating; default false. */
+  /** Targets are masks or labels, as those of segmentation always are: rotate and zoom take the nearest pixel instead of interpolating; default false. */
   masks: z.boolean().optional(),
   /** Deviation of normal noise added to the scaled input; default 0. */
   noise: z.number().min(0).optional(),
-  /** Input and target times a random number of this range. */
+  /** Input and target times a random number of this range; masks of segmentation stay. */
   gain: z.tuple([positive, positive]).optional(),
-  /** Deviation of a random number per sample added to scaled input and target. */
+  /** Deviation of a random number per sample added to scaled input and target; masks of segmentation stay. */
   shift: z.number().min(0).optional(),
 });
 
 const schema = z.strictObject({
   network: z.unknown(),
-  task: z.enum(["regression", "diffusion"]).optional(),
+  task: z.enum(["regression", "diffusion", "segmentation"]).optional(),
   data: dataSchema,
   loss: z
     .strictObject({
       l1: z.number().min(0).optional(),
       l2: z.number().min(0).optional(),
       ssim: z.number().min(0).optional(),
+      /** Of logits against masks: cross-entropy, soft Dice. */
+      bce: z.number().min(0).optional(),
+      dice: z.number().min(0).optional(),
       /** An ONNX file whose output of both is compared. */
       perceptual: z.strictObject({ model: z.string(), weight: positive }).optional(),
       adversarial: z.strictObject({ network: z.unknown(), weight: positive }).optional(),
@@ -126,6 +129,27 @@ export type TrainingConfig = Omit<Checked, "network" | "loss"> & {
     | undefined;
 };
 
+const maskLosses = ["bce", "dice"] as const;
+
+/** The loss of a run that names none. */
+export const defaultLoss = (task: TrainingConfig["task"]) =>
+  task === "segmentation" ? { bce: 1, dice: 1 } : { l2: 1 };
+
+/** Segmentation has masks and losses of its own. */
+function checkSegmentation({ task, data, loss, network }: TrainingConfig, source: string): void {
+  const isOne = task === "segmentation";
+  const given = Object.entries(loss ?? {}).filter(([, weight]) => weight !== undefined);
+  const wrong = given.find(([name]) => (maskLosses as readonly string[]).includes(name) !== isOne)?.[0];
+  const refuse = (what: string) => sinoError("ERR_SINO_IO_FORMAT", `${source}: ${what}`);
+  if (wrong && isOne) throw refuse(`the task segmentation expected the losses bce and dice but received ${wrong}.`);
+  if (wrong) throw refuse(`the loss ${wrong} is of masks: it needs the task segmentation.`);
+  if (!isOne) return;
+  if (data.target === undefined)
+    throw refuse("the task segmentation expected data.target, an array file of masks of 0 and 1.");
+  const isFit = network.kind === "unet" ? !(network.time || network.residual) : network.kind === "n2n-unet";
+  if (!isFit) throw refuse('the task segmentation expected an n2n-unet, or a unet without "time" and "residual".');
+}
+
 /** Checks a training run's JSON. Throws ERR_SINO_IO_FORMAT, which names the field and the right one where it is misspelt. */
 export function parseTraining(json: unknown, source = "training"): TrainingConfig {
   const checked = schema.safeParse(json);
@@ -154,6 +178,7 @@ export function parseTraining(json: unknown, source = "training"): TrainingConfi
   };
   if (config.task === "diffusion" && !(config.network.kind === "unet" && config.network.time))
     throw sinoError("ERR_SINO_IO_FORMAT", `${source}: the task diffusion expected a unet with "time": true.`);
+  checkSegmentation(config, source);
   return config;
 }
 

@@ -7,7 +7,7 @@ import { version } from "../core/version.ts";
 import { readSafetensors } from "../data/safetensors.ts";
 import { networkModel, summarize } from "../networks/index.ts";
 import type { RunProgress } from "./checkpoint.ts";
-import type { TrainingConfig } from "./config.ts";
+import { defaultLoss, type TrainingConfig } from "./config.ts";
 
 /** Writes model.onnx and model.json of the best weights; gives the model's path. Throws ERR_SINO_IO. */
 export async function exportModel(
@@ -23,8 +23,9 @@ export async function exportModel(
   const shape = { batch: 1, size };
   const isDiffusion = config.task === "diffusion";
   const scale = { offset: data.offset ?? 0, factor: data.factor ?? 1 };
+  const isProbability = config.task === "segmentation";
   // a denoiser works in the units of the data; a sampler in those of its noise
-  const model = networkModel(network, plain, shape, isDiffusion ? {} : { scale });
+  const model = networkModel(network, plain, shape, isDiffusion ? {} : { scale, isProbability });
   const path = join(folder, "model.onnx");
   await writeFileAtomic(path, model);
   const { parameters, flops, outputShape } = summarize(network, shape);
@@ -38,13 +39,13 @@ export async function exportModel(
       shape: [1, network.inChannels, ...size],
       ...(isDiffusion ? { scaledTo: scale } : { units: "those of the data" }),
     },
-    output: { shape: outputShape },
+    output: { shape: outputShape, ...(isProbability && { units: "probability" }) },
     parameters,
     flops,
     training: {
       task: config.task ?? "regression",
       data,
-      loss: config.loss ?? { l2: 1 },
+      loss: config.loss ?? defaultLoss(config.task),
       optimizer: config.optimizer ?? {},
       ...(config.diffusion && { diffusion: config.diffusion }),
       steps: progress.step,

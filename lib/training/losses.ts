@@ -1,7 +1,22 @@
 /** Losses as graphs: each gives one value per sample [N], so that samples can be weighted. */
-import { abs, add, conv, div, mul, reduceMean, reshape, softplus, square, sub, type Tensor } from "../graph/index.ts";
+import {
+  abs,
+  add,
+  conv,
+  div,
+  mul,
+  reduceMean,
+  reduceSum,
+  reshape,
+  sigmoid,
+  softplus,
+  square,
+  sub,
+  type Tensor,
+} from "../graph/index.ts";
 
-const perSample = (t: Tensor): Tensor => reduceMean(reshape(t, [t.shape[0]!, -1]), [1]);
+const flat = (t: Tensor): Tensor => reshape(t, [t.shape[0]!, -1]);
+const perSample = (t: Tensor): Tensor => reduceMean(flat(t), [1]);
 
 /** Mean absolute difference. */
 export const l1 = (y: Tensor, target: Tensor): Tensor => perSample(abs(sub(y, target)));
@@ -33,6 +48,16 @@ export function ssimLoss(y: Tensor, target: Tensor, { range = 1, window = 11 }: 
   const luminance = div(add(mul(ab, 2), c1), add(add(aa, bb), c1));
   const structure = div(add(mul(cov, 2), c2), add(add(varA, varB), c2));
   return sub(1, perSample(mul(luminance, structure)));
+}
+
+/** Binary cross-entropy of logits against masks of 0 and 1: softplus(y) − y·t, mean over pixels. */
+export const bceLoss = (logits: Tensor, mask: Tensor): Tensor => perSample(sub(softplus(logits), mul(logits, mask)));
+
+/** 1 − (2·Σpt + 1) / (Σp + Σt + 1) with p = sigmoid(logits), the soft Dice of Milletari et al. 2016; the ones stand for masks that are empty. */
+export function diceLoss(logits: Tensor, mask: Tensor): Tensor {
+  const p = sigmoid(logits);
+  const total = (t: Tensor) => reduceSum(flat(t), [1]);
+  return sub(1, div(add(mul(total(mul(p, mask)), 2), 1), add(add(total(p), total(mask)), 1)));
 }
 
 /** Binary cross-entropy of logits against all ones ("real") or all zeros: what adversarial training asks of both sides. */

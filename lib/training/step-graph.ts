@@ -38,7 +38,7 @@ import {
   Scope,
   summarize,
 } from "../networks/index.ts";
-import { fakeLoss, l1, l2, realLoss, ssimLoss } from "./losses.ts";
+import { bceLoss, diceLoss, fakeLoss, l1, l2, realLoss, ssimLoss } from "./losses.ts";
 import { adamStep, averaged, type OptimizerOptions } from "./optimizer.ts";
 import { lengthOf, VectorSource } from "./state.ts";
 import { warped } from "./warp.ts";
@@ -48,6 +48,9 @@ export interface LossDescription {
   readonly l1?: number | undefined;
   readonly l2?: number | undefined;
   readonly ssim?: number | undefined;
+  /** Of logits against masks. */
+  readonly bce?: number | undefined;
+  readonly dice?: number | undefined;
   /** Mean squared difference of what an ONNX network makes of output and target: its only input, its first output. */
   readonly perceptual?: { readonly model: Uint8Array; readonly weight: number } | undefined;
   /** What a discriminator, trained alongside, makes of the output. */
@@ -56,7 +59,8 @@ export interface LossDescription {
 
 /** What is done to the samples before the network sees them. */
 export interface Recipe {
-  readonly task?: "regression" | "diffusion" | undefined;
+  /** Targets of segmentation are masks, which are neither scaled nor changed by gain and shift. */
+  readonly task?: "regression" | "diffusion" | "segmentation" | undefined;
   /** Values become (value − offset) · factor. */
   readonly offset?: number | undefined;
   readonly factor?: number | undefined;
@@ -98,11 +102,13 @@ function lossOf(y: Tensor, target: Tensor, weight: Tensor, loss: LossDescription
   if (loss.l1) terms.push(mul(l1(y, target), loss.l1));
   if (loss.l2) terms.push(mul(l2(y, target), loss.l2));
   if (loss.ssim) terms.push(mul(ssimLoss(y, target), loss.ssim));
+  if (loss.bce) terms.push(mul(bceLoss(y, target), loss.bce));
+  if (loss.dice) terms.push(mul(diceLoss(y, target), loss.dice));
   if (loss.perceptual) terms.push(mul(perceptual(y, target, loss.perceptual.model), loss.perceptual.weight));
   if (terms.length === 0)
     throw sinoError(
       "ERR_SINO_OUT_OF_RANGE",
-      "Expected a loss with at least one of l1, l2, ssim and perceptual above 0.",
+      "Expected a loss with at least one of l1, l2, ssim, perceptual, bce and dice above 0.",
     );
   return reduceMean(mul(sum(...terms), weight), [0]);
 }
@@ -138,23 +144,26 @@ function addLoss(source: VectorSource, options: StepGraphOptions, outputShape: r
   const perSample = (name: string) => column(graph.input(name, [size.batch]));
   const { warp } = recipe;
   const pose = warp && graph.input("pose", [size.batch, 3, 2]);
+  const isSegmentation = recipe.task === "segmentation";
   const patch = (name: string, shape: readonly number[], isMask = false): Tensor => {
-    if (!warp) return scaled(graph.input(name, shape), recipe);
+    if (!warp) return graph.input(name, shape);
     const times = shape[2]! / size.size[0]!;
     const seen = graph.input(name, [...shape.slice(0, 2), ...warp.seen.map((n) => n * times)]);
-    return scaled(warped(seen, pose!, size.size, times, isMask), recipe);
+    return warped(seen, pose!, size.size, times, isMask);
   };
-  let x = patch("input", spec!.shape);
-  let target = recipe.task === "diffusion" ? x : patch("target", outputShape, warp?.masks);
+  const targets = (): Tensor =>
+    isSegmentation ? patch("target", outputShape, true) : scaled(patch("target", outputShape, warp?.masks), recipe);
+  let x = scaled(patch("input", spec!.shape), recipe);
+  let target = recipe.task === "diffusion" ? x : targets();
   const weight = graph.input("weight", [size.batch]);
-  const change = (f: (t: Tensor) => Tensor) => {
+  const change = (f: (t: Tensor) => Tensor, isOfValues = true) => {
     const same = target === x;
     x = f(x);
-    target = same ? x : f(target);
+    if (!(isOfValues && isSegmentation)) target = same ? x : f(target);
   };
   if (recipe.turn) {
     const turn = equal(perSample("turn"), 1);
-    change((t) => where(turn, transpose(t, [0, 1, 3, 2]), t));
+    change((t) => where(turn, transpose(t, [0, 1, 3, 2]), t), false);
   }
   if (recipe.gain) {
     const gain = perSample("gain");

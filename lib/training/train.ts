@@ -21,7 +21,7 @@ import {
   type TrainingState,
   writeCheckpoint,
 } from "./checkpoint.ts";
-import type { TrainingConfig } from "./config.ts";
+import { defaultLoss, type TrainingConfig } from "./config.ts";
 import { exportModel } from "./export.ts";
 import { corrections } from "./optimizer.ts";
 import { trainingPage } from "./plot.ts";
@@ -100,8 +100,8 @@ export async function train(config: TrainingConfig, options: TrainOptions): Prom
 }
 
 /** The loss with the files that it names read. */
-async function lossDescription({ loss = { l2: 1 } }: TrainingConfig): Promise<LossDescription> {
-  const { perceptual, ...rest } = loss;
+async function lossDescription({ task, loss = defaultLoss(task) }: TrainingConfig): Promise<LossDescription> {
+  const { perceptual, ...rest }: NonNullable<TrainingConfig["loss"]> = loss;
   if (!perceptual) return rest;
   const model = await readFile(perceptual.model).catch((cause) => {
     throw ioError("read", perceptual.model, cause);

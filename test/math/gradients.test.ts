@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import * as g from "../../lib/graph/index.ts";
 import { openSession } from "../../lib/models/session.ts";
+import { bceLoss, diceLoss } from "../../lib/training/losses.ts";
 import { hasOnnxRuntime, noOnnxRuntime } from "../support/onnxruntime.ts";
 import { randomSource } from "../support/random.ts";
 import { testSuite } from "../support/suite.ts";
@@ -194,6 +195,22 @@ const cases: Record<string, Case> = {
   "resize, 3-D": { shapes: [[1, 2, 3, 2, 4]], build: (x) => g.resizeLinear(x, [6, 4, 8]) },
   pixelShuffle: { shapes: [[2, 8, 3, 2]], build: (x) => g.pixelShuffle(x, 2) },
   pixelUnshuffle: { shapes: [[2, 2, 4, 6]], build: (x) => g.pixelUnshuffle(x, 2) },
+  "loss bce": {
+    shapes: [
+      [2, 1, 3, 4],
+      [2, 1, 3, 4],
+    ],
+    build: bceLoss,
+    range: [-3, 3],
+  },
+  "loss dice": {
+    shapes: [
+      [2, 1, 3, 4],
+      [2, 1, 3, 4],
+    ],
+    build: diceLoss,
+    range: [0, 2],
+  },
   checkpoint: {
     shapes: [[2, 3, 4], [4, 4], [4]],
     build: (x, w, b) => {

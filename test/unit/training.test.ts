@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { volume } from "../../lib/core/arrays.ts";
 import { ssim } from "../../lib/metrics/metrics.ts";
-import { l1, l2, ssimLoss } from "../../lib/training/losses.ts";
+import { parseTraining } from "../../lib/training/config.ts";
+import { bceLoss, diceLoss, l1, l2, ssimLoss } from "../../lib/training/losses.ts";
 import { adamStep, averaged, corrections } from "../../lib/training/optimizer.ts";
 import { copyCrop, Shuffle } from "../../lib/training/samples.ts";
 import { rateFactor } from "../../lib/training/schedule.ts";
@@ -69,6 +70,58 @@ withRuntime("losses: mean absolute, mean square, and 1 − SSIM as the metric ha
   near(Number(got["two"]!.data[1]), difference.reduce((s, v) => s + v * v, 0) / half, 1e-6);
   const metric = await ssim(volume(a, [2, 15, 17]), volume(b, [2, 15, 17]), { range: 2 });
   near(Number(got["three"]!.data[1]), 1 - metric[1]!, 1e-5);
+});
+
+withRuntime(
+  "losses of masks: cross-entropy and soft Dice of logits, also of empty masks and of sure answers",
+  async () => {
+    const logits = randomFloats(2 * 30, 1).map((v) => 4 * v);
+    const mask = Float32Array.from(randomFloats(2 * 30, 2), (v, i) => (i < 30 && v > 0 ? 1 : 0));
+    const shape = [2, 1, 5, 6];
+    const sure = { data: Float32Array.of(200, -200), shape: [1, 1, 1, 2] };
+    const truth = { data: Float32Array.of(1, 0), shape: [1, 1, 1, 2] };
+    const got = await runOnce({ y: { data: logits, shape }, t: { data: mask, shape }, sure, truth }, (t) => ({
+      bce: bceLoss(t["y"]!, t["t"]!),
+      dice: diceLoss(t["y"]!, t["t"]!),
+      bceSure: bceLoss(t["sure"]!, t["truth"]!),
+      diceSure: diceLoss(t["sure"]!, t["truth"]!),
+    }));
+    for (const n of [0, 1]) {
+      const p = logits.subarray(30 * n, 30 * n + 30).map((v) => 1 / (1 + Math.exp(-v)));
+      const t = mask.subarray(30 * n, 30 * n + 30);
+      const total = (value: (i: number) => number) => p.reduce((sum, _, i) => sum + value(i), 0);
+      near(Number(got["bce"]!.data[n]), total((i) => -Math.log(t[i]! ? p[i]! : 1 - p[i]!)) / 30, 1e-5);
+      const both = total((i) => p[i]! * t[i]!);
+      near(Number(got["dice"]!.data[n]), 1 - (2 * both + 1) / (total((i) => p[i]!) + total((i) => t[i]!) + 1), 1e-5);
+    }
+    near(Number(got["bceSure"]!.data[0]), 0, 1e-6);
+    near(Number(got["diceSure"]!.data[0]), 0, 1e-6);
+  },
+);
+
+test("segmentation has masks as targets and losses of masks, and others have not", () => {
+  const network = { kind: "unet", inChannels: 1, outChannels: 1, channels: [4] };
+  const residual = { ...network, residual: true };
+  const dncnn = { kind: "dncnn", inChannels: 1 };
+  const run = { network, data: { input: "a.npy", target: "b.npy" }, steps: 1, batch: 1 };
+  const task = "segmentation";
+  parseTraining({ ...run, task, loss: { bce: 1, dice: 0.5 } });
+  for (const [json, words] of [
+    [{ ...run, task, loss: { bce: 1, l1: 1 } }, /expected the losses bce and dice but received l1/],
+    [{ ...run, loss: { dice: 1 } }, /the loss dice is of masks: it needs the task segmentation/],
+    [{ ...run, task, data: { input: "a.npy" } }, /expected data\.target/],
+    [{ ...run, task, network: residual }, /expected an n2n-unet, or a unet without "time" and "residual"/],
+    [{ ...run, task, network: dncnn }, /expected an n2n-unet, or a unet/],
+    [{ ...run, task: "segment" }, /task/],
+  ] as const)
+    assert.throws(
+      () => parseTraining(json),
+      (error: { code?: string; message: string }) => {
+        assert.equal(error.code, "ERR_SINO_IO_FORMAT");
+        assert.match(error.message, words);
+        return true;
+      },
+    );
 });
 
 test("each epoch has every sample once, in an order of its own, the same again from any step", () => {
