@@ -130,7 +130,7 @@ const innermost = "middle.1.conv2.weight";
  * for a network without such a level.
  */
 export function featureModel(d: NetworkDescription, weights: Weights, size: NetworkSize): Uint8Array<ArrayBuffer> {
-  const graph = networkGraph(d, weights, size, undefined);
+  const graph = networkGraph(d, weights, size, {});
   const node = graph.nodes.find(({ inputs }) => inputs[1]?.name === innermost);
   if (!node) throw sinoError("ERR_SINO_UNSUPPORTED", "Expected a U-Net of residual blocks to take features from.");
   const inner = node.inputs[0]!;
