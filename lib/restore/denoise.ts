@@ -76,7 +76,7 @@ export async function denoiseByNetwork(
   const job = { device, signal };
   const isHu = model.unit === "HU";
   const seen = isHu ? await clip(images, ...seenHu, job) : volume(await floats(images, "images", job), images.shape);
-  const clean = await applyTrained(model.trained, seen, { signal, onProgress, threads, margin: 64 });
+  const clean = await applyTrained(model.trained, seen, { signal, onProgress, threads, margin: 96 });
   const changed = await combine(
     [
       [1, images],
