@@ -15,10 +15,10 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity(), kNaN = std
 constexpr double kLeastMetalHu = 3000, kThresholdShare = 0.4, kStandsAloneHu = 6000;
 constexpr double kUnknownDensitySpread = 0.15;  // of ln density: what the prior of the identification calls likely
 constexpr float kLowestPath = -10, kHighestPath = 200;
-constexpr double kFewPhotons = 3e5, kSmall = 50,
-                 kLarge = 200;  // pixels: below, half of NMAR calms the noise of small metal
-constexpr double kRing = 2;     // pixels
-constexpr int kSearches = 2;    // iterations that look for the material and leaks of the detector
+constexpr double kFewPhotons = 3e5;           // below, half of NMAR calms the noise of metal that is small …
+constexpr double kSmall = 5e6, kLarge = 2e7;  // … which it is in pixels · photons: the fewer, the larger it must be
+constexpr double kRing = 2;                   // pixels
+constexpr int kSearches = 2;                  // iterations that look for the material and leaks of the detector
 constexpr double kMostShare = 0.15, kMostFloor = 4e-4;  // in all rounds: wrong outlines look like leaks, too
 constexpr int kIterations = 3;
 constexpr int kOutlineSteps = 8;                         // at most, per iteration
@@ -479,7 +479,7 @@ struct Slice {
     const auto ramp = [](double value, double sure, double lost) {  // NaN is lost
       return value < lost ? std::min(1.0, (lost - value) / (lost - sure)) : 0.0;
     };
-    const double large = std::clamp((metal_pixels - kSmall) / (kLarge - kSmall), 0.0, 1.0);
+    const double large = std::clamp((metal_pixels * o.photons - kSmall) / (kLarge - kSmall), 0.0, 1.0);
     const double share = std::min({ramp(fit.residual, 0.08, 0.25), ramp(std::fabs(std::log(fit.density)), 0.2, 0.3),
                                    ramp(fit.calibration, 0.25, 0.45), ramp(roughness, 0.5, 1),
                                    o.photons < kFewPhotons ? 0.5 + 0.5 * large : 1.0});
