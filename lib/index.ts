@@ -33,6 +33,7 @@ export {
   type Judgement,
   type JudgeOptions,
   judge,
+  namedConditions,
   type Sampler,
   samplers,
 } from "./generate/index.ts";

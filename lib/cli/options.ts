@@ -39,14 +39,22 @@ export function sigma(text: string): number | "auto" {
 /** "0.9,0.05,0.05" */
 export const numbers = (text: string): number[] => text.split(",").map((part) => anyNumber(part));
 
-/** "class=2,values=0.6/1" */
-export function condition(text: string): { class?: number; values?: number[] } {
-  const result: { class?: number; values?: number[] } = {};
+/** "class=2,values=0.6/1" or, by the names that the model's card has, "bodyPart=chest,age=60". */
+export interface ConditionWords {
+  class?: number;
+  values?: number[];
+  named?: Record<string, string>;
+}
+
+export function condition(text: string): ConditionWords {
+  const result: ConditionWords = {};
   for (const part of text.split(",")) {
-    const [name, value = ""] = part.split("=", 2) as [string, string?];
+    const [name, value] = part.split("=", 2) as [string, string?];
+    if (!name || value === undefined)
+      throw new InvalidArgumentError('Expected conditions as in "bodyPart=chest,age=60" or "class=2,values=0.6/1".');
     if (name === "class") result.class = wholeNumber(value);
     else if (name === "values") result.values = value.split("/").map((v) => anyNumber(v));
-    else throw new InvalidArgumentError('Expected conditions as in "class=2,values=0.6/1".');
+    else result.named = { ...result.named, [name]: value };
   }
   return result;
 }

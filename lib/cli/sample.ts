@@ -6,12 +6,13 @@ import { version } from "../core/version.ts";
 import { writeSyntheticSeries } from "../data/dicom/synthetic.ts";
 import { writeNifti } from "../data/nifti.ts";
 import { writeNpy } from "../data/npy.ts";
-import { generate, type Judgement, judge, type Sampler } from "../generate/index.ts";
+import { generate, type Judgement, judge, namedConditions, type Sampler } from "../generate/index.ts";
 import { contactSheet } from "../generate/sheet.ts";
 import { loadTrained, type Precision } from "../models/index.ts";
 import { type Command, counted, jobOptions, load, requirePlanes, timed } from "./command.ts";
 import { toJson } from "./console.ts";
 import { UsageError } from "./failure.ts";
+import type { ConditionWords } from "./options.ts";
 import { checkFolderTarget, withFolderOutput } from "./outputs.ts";
 
 export interface SampleCommandOptions {
@@ -22,7 +23,8 @@ export interface SampleCommandOptions {
   steps?: number;
   sampler?: Sampler;
   size?: number;
-  condition?: { class?: number; values?: number[] };
+  condition?: ConditionWords;
+  context?: string;
   guidance?: number;
   classifier?: string;
   classifierClass?: number;
@@ -52,6 +54,9 @@ export function sample(given: SampleCommandOptions): Command {
     const [row, column] = given.pixelMm ?? [1, 1];
     await checkFolderTarget(output, false);
     const trained = await loadTrained(model, { precision: given.precision });
+    const { named = {}, ...numbered } = condition ?? {};
+    const conditions = { ...numbered, ...namedConditions(trained, named) };
+    const context = given.context === undefined ? undefined : (await load(given.context, run)).array;
     const start = given.from === undefined ? undefined : requirePlanes(await load(given.from, run), "an image");
     const [hu, seconds] = await timed(() =>
       generate(trained, {
@@ -59,7 +64,8 @@ export function sample(given: SampleCommandOptions): Command {
         threads: run.options.threads,
         count: given.number,
         ...(size !== undefined && { size: [size, size] as const }),
-        ...condition,
+        ...conditions,
+        ...{ context },
         ...{ seed, steps, sampler, guidance, classifier, start, strength },
       }),
     );
@@ -72,6 +78,7 @@ export function sample(given: SampleCommandOptions): Command {
       sampler,
       size,
       condition,
+      context: given.context,
       guidance,
       classifier,
       from: given.from,

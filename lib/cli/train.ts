@@ -32,6 +32,7 @@ async function readTraining(path: string): Promise<TrainingConfig> {
       ...(data.target !== undefined && { target: near(data.target) }),
       ...(data.classes !== undefined && { classes: near(data.classes) }),
       ...(data.values !== undefined && { values: near(data.values) }),
+      ...(data.context !== undefined && { context: near(data.context) }),
       ...(typeof data.validation === "string" && { validation: near(data.validation) }),
     },
   };

@@ -43,7 +43,7 @@ export async function openClassifier(
   const given = { [image.name]: x, ...(time && { [time.name]: t! }) };
   const [logits] = Object.values(importOnnx(graph, bytes, given));
   const [n, classes] = logits?.shape ?? [];
-  if (!logits || logits.shape.length !== 2 || n !== shape[0])
+  if (logits?.shape.length !== 2 || n !== shape[0])
     throw sinoError(
       "ERR_SINO_UNSUPPORTED",
       `Expected a classifier that gives logits [n, class] but it gives [${logits?.shape.join(", ")}].`,

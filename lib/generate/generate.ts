@@ -1,6 +1,7 @@
 /** Images out of noise, by a network that `sinogram train` made with the task diffusion. */
 import { type ArrayLike, sizeOf, type Volume, volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
+import { rowMajorData } from "../data/elements.ts";
 import type { SamplerPlan } from "../diffusion/plan.ts";
 import { cleanFrom } from "../diffusion/prediction.ts";
 import { ddim } from "../diffusion/samplers/ddim.ts";
@@ -38,6 +39,8 @@ export interface GenerateOptions extends OperationOptions, Pick<ModelOptions, "p
   class?: number | undefined;
   /** For networks with values: as many numbers as it has; default none, as zeros. */
   values?: readonly number[] | undefined;
+  /** For networks with a context: vectors [length, context]; default one of zeros. */
+  context?: ArrayLike | undefined;
   /** Classifier-free guidance: none + guidance · (condition − none), Ho & Salimans 2022; default 1. */
   guidance?: number | undefined;
   /** A classifier that draws the images towards one of its classes; default none. */
@@ -66,12 +69,13 @@ export async function generate(trained: Trained, options: GenerateOptions): Prom
   const count = start ? sizeOf(start.shape) / (rows * columns) : (options.count ?? 1);
   requireCount(count, "count");
   const conditions = conditionsOf(network, options);
+  const contextLength = options.context?.shape[0];
   const isGuided = guidance !== 1 && conditions.length > 0;
   const lanes = Math.min(batch, count);
   const { plan, level, slopeShare } = planOf(trained, options);
   const clean = start ? await scaledStart(start, [count, rows, columns], trained, { signal, device }) : undefined;
   const runs = isGuided ? 2 * lanes : lanes;
-  const bytes = networkModel(network, weights, { batch: runs, size: [rows, columns] }, { calibration });
+  const bytes = networkModel(network, weights, { batch: runs, size: [rows, columns], contextLength }, { calibration });
   const model = await openModel(bytes, options);
   const pull = options.classifier && (await openClassifier(options.classifier, [lanes, 1, rows, columns], options));
   const job = { signal, device };
@@ -152,6 +156,8 @@ function planOf(
 
 interface Condition {
   readonly name: string;
+  /** Of one image. */
+  readonly shape: readonly number[];
   readonly given: number | readonly number[];
   /** What stands for no condition. */
   readonly none: number | readonly number[];
@@ -165,31 +171,38 @@ function conditionsOf(
   const { classes, values, context } = network;
   const refuse = (what: string, has: string) =>
     sinoError("ERR_SINO_UNSUPPORTED", `The network never learned ${what}: it has ${has}.`);
-  if (context) throw refuse("to be sampled without a context", `a context of ${context} numbers`);
   const list: Condition[] = [];
   if (
     options.class !== undefined &&
     !(Number.isInteger(options.class) && options.class >= 0 && options.class < (classes ?? 0))
   )
     throw refuse(`class ${options.class}`, classes ? `classes 0 to ${classes - 1}` : "no classes");
-  if (classes) list.push({ name: "class", given: options.class ?? classes, none: classes });
+  if (classes) list.push({ name: "class", shape: [], given: options.class ?? classes, none: classes });
   if (options.values && options.values.length !== (values ?? 0))
     throw refuse(`${options.values.length} values`, values ? `${values}` : "none");
   if (values) {
     const none = new Array<number>(values).fill(0);
-    list.push({ name: "values", given: options.values ?? none, none });
+    list.push({ name: "values", shape: [values], given: options.values ?? none, none });
+  }
+  const said = options.context;
+  if (said && (said.shape.length !== 2 || said.shape[1] !== context))
+    throw refuse(`a context of [${said.shape.join(", ")}]`, context ? `one of [length, ${context}]` : "none");
+  if (context) {
+    const shape = [said?.shape[0] ?? 1, context];
+    const none = new Array<number>(sizeOf(shape)).fill(0);
+    list.push({ name: "context", shape, given: said ? Array.from(rowMajorData(said)) : none, none });
   }
   return list;
 }
 
 function feedsOf(conditions: readonly Condition[], lanes: number, isGuided: boolean): Record<string, Values> {
   const feeds: Record<string, Values> = {};
-  for (const { name, given, none } of conditions) {
+  for (const { name, shape, given, none } of conditions) {
     const rows = [...Array(lanes).fill(given), ...Array(isGuided ? lanes : 0).fill(none)] as (number | number[])[];
     feeds[name] =
       name === "class"
         ? { data: BigInt64Array.from(rows as number[], BigInt), shape: [rows.length] }
-        : { data: Float32Array.from(rows.flat()), shape: [rows.length, (given as number[]).length] };
+        : { data: Float32Array.from(rows.flat()), shape: [rows.length, ...shape] };
   }
   return feeds;
 }

@@ -4,4 +4,12 @@ export { type ModelOptions, type OnnxModel, openModel } from "./model.ts";
 export { type QuantizeOptions, type QuantizeReport, quantizeTrained } from "./quantize.ts";
 export type { Provider, Values } from "./session.ts";
 export { type RestorationModel, restorationModel, shippedModels } from "./shipped.ts";
-export { type ApplyOptions, applyTrained, loadTrained, type Precision, precisions, type Trained } from "./trained.ts";
+export {
+  type ApplyOptions,
+  applyTrained,
+  type ConditionNames,
+  loadTrained,
+  type Precision,
+  precisions,
+  type Trained,
+} from "./trained.ts";

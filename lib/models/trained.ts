@@ -24,6 +24,8 @@ export interface Trained {
   readonly range?: readonly [low: number, high: number] | undefined;
   /** Rows and columns that it was trained on. */
   readonly size?: readonly number[] | undefined;
+  /** What its conditions are called. */
+  readonly conditions?: ConditionNames | undefined;
   /** Convolutions to compute in 8 bits, as `quantizeTrained` found them; default none. */
   readonly calibration?: Calibration | undefined;
   /** It was trained on masks: `applyTrained` gives the probability that a pixel is inside. */
@@ -34,10 +36,16 @@ export interface Trained {
     | undefined;
 }
 
+/** A list names a network's classes, in their order; each object one of its values, which it sees as (value − offset) · factor. */
+export type ConditionNames = Readonly<
+  Record<string, readonly string[] | { readonly offset?: number | undefined; readonly factor?: number | undefined }>
+>;
+
 export const precisions = ["float32", "int8"] as const;
 export type Precision = (typeof precisions)[number];
 
 interface Card {
+  conditions?: ConditionNames;
   int8?: { calibration?: Calibration };
   network?: unknown;
   weightsSha256?: string;
@@ -92,6 +100,7 @@ export async function loadTrained(
     range: [(low - offset) * factor, (high - offset) * factor],
     size: card.input?.shape?.slice(2),
     ...(calibration && { calibration }),
+    ...(card.conditions && { conditions: card.conditions }),
     ...(task === "segmentation" && { isSegmentation: true }),
     ...(task === "diffusion" && { diffusion: { kind, steps, prediction } }),
     network: parseNetwork(card.network, path),

@@ -137,7 +137,7 @@ export interface NetworkSize {
   /** Pixels of the images, slowest axis first. */
   readonly size: readonly number[];
   /** Vectors of a context sequence; default 1. */
-  readonly contextLength?: number;
+  readonly contextLength?: number | undefined;
 }
 
 export function inputsOf(d: NetworkDescription, { batch, size, contextLength = 1 }: NetworkSize): InputSpec[] {

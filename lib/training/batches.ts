@@ -75,7 +75,7 @@ export async function readDataset(config: TrainingConfig): Promise<Dataset> {
     );
   const seen = isWarped ? seenAround(patch, input.size, data) : patch;
   const kept = held?.count ?? Math.min(input.count - 1, Math.round(input.count * (validation as number)));
-  const labels = await readAllLabels(data, network, own.count);
+  const labels = await readAllLabels(config, own.count);
   return { input, target, labels, trainCount: input.count - kept, validationCount: kept, patch, seen, factor };
 }
 

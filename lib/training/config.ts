@@ -18,6 +18,8 @@ const dataSchema = z.strictObject({
   /** Array files of what is known of each sample, for networks with classes [n] or values [n, values]. */
   classes: z.string().optional(),
   values: z.string().optional(),
+  /** Of each sample a sequence of vectors [n, length, context], for networks with a context. */
+  context: z.string().optional(),
   /** Of how many samples it is withheld, so that the network learns to do without; default 0.1. */
   drop: share.optional(),
   /** Values become (value − offset) · factor, inside the model. */
@@ -112,6 +114,19 @@ const schema = z.strictObject({
   provider: z.enum(["cpu", "cuda", "tensorrt", "webgpu", "dml", "coreml"]).optional(),
   /** Less memory for a third more time: a U-Net's blocks are computed again for the gradient. */
   frugal: z.boolean().optional(),
+  /**
+   * What conditions are called, for `sinogram sample`: a list names the classes, in their order; an object a column of the values, in
+   * their order, which the network sees as (value − offset) · factor.
+   */
+  conditions: z
+    .record(
+      z.string(),
+      z.union([
+        z.array(z.string()).min(1),
+        z.strictObject({ offset: z.number().optional(), factor: positive.optional() }),
+      ]),
+    )
+    .optional(),
   /** For the model card. */
   name: z.string().optional(),
   licence: z.string().optional(),

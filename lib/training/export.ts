@@ -5,7 +5,7 @@ import { fileDigest } from "../batch/digest.ts";
 import { writeFileAtomic } from "../core/files.ts";
 import { version } from "../core/version.ts";
 import { readSafetensors } from "../data/safetensors.ts";
-import { networkModel, summarize } from "../networks/index.ts";
+import { type NetworkSize, networkModel, summarize } from "../networks/index.ts";
 import type { RunProgress } from "./checkpoint.ts";
 import { defaultLoss, type TrainingConfig } from "./config.ts";
 
@@ -13,22 +13,21 @@ import { defaultLoss, type TrainingConfig } from "./config.ts";
 export async function exportModel(
   config: TrainingConfig,
   folder: string,
-  size: readonly number[],
+  size: NetworkSize,
   progress: RunProgress,
 ): Promise<string> {
   const weights = join(folder, "weights.safetensors");
   const { tensors } = await readSafetensors(weights);
   const plain = new Map([...tensors].map(([name, { data }]) => [name, data]));
   const { network, data, name = "network", licence = "unspecified" } = config;
-  const shape = { batch: 1, size };
   const isDiffusion = config.task === "diffusion";
   const scale = { offset: data.offset ?? 0, factor: data.factor ?? 1 };
   const isProbability = config.task === "segmentation";
   // a denoiser works in the units of the data; a sampler in those of its noise
-  const model = networkModel(network, plain, shape, isDiffusion ? {} : { scale, isProbability });
+  const model = networkModel(network, plain, size, isDiffusion ? {} : { scale, isProbability });
   const path = join(folder, "model.onnx");
   await writeFileAtomic(path, model);
-  const { parameters, flops, outputShape } = summarize(network, shape);
+  const { parameters, flops, outputShape } = summarize(network, size);
   const card = {
     name,
     licence,
@@ -36,10 +35,11 @@ export async function exportModel(
     weightsSha256: (await fileDigest(weights)).sha256,
     network,
     input: {
-      shape: [1, network.inChannels, ...size],
+      shape: [1, network.inChannels, ...size.size],
       ...(isDiffusion ? { scaledTo: scale } : { units: "those of the data" }),
     },
     output: { shape: outputShape, ...(isProbability && { units: "probability" }) },
+    ...(config.conditions && { conditions: config.conditions }),
     parameters,
     flops,
     training: {

@@ -126,7 +126,7 @@ class Run {
     const { batch, average = 0.999, network, seed = 0 } = config;
     const graphOptions: StepGraphOptions = {
       network,
-      size: { batch, size: dataset.patch },
+      size: { batch, size: dataset.patch, contextLength: dataset.labels.context?.length },
       loss: await lossDescription(config),
       optimizer: config.optimizer ?? {},
       average: average > 0,
@@ -319,7 +319,9 @@ class Run {
 
   async #export(): Promise<string> {
     if (this.#progress.best === null) await this.#writeWeights("weights.safetensors");
-    return exportModel(this.#config, this.#options.folder, this.#dataset.patch, this.#progress);
+    const { patch, labels } = this.#dataset;
+    const size = { batch: 1, size: patch, contextLength: labels.context?.length };
+    return exportModel(this.#config, this.#options.folder, size, this.#progress);
   }
 
   async close(): Promise<void> {

@@ -9,7 +9,7 @@ import { readSeries } from "../../lib/data/dicom/index.ts";
 import { readNifti } from "../../lib/data/nifti.ts";
 import { readPng } from "../../lib/data/png.ts";
 import { writeSafetensors } from "../../lib/data/safetensors.ts";
-import { generate, judge } from "../../lib/generate/index.ts";
+import { generate, judge, namedConditions } from "../../lib/generate/index.ts";
 import { concat, Graph, mul, reduceMean, reshape, writeOnnx } from "../../lib/graph/index.ts";
 import { loadTrained } from "../../lib/models/index.ts";
 import { type NetworkDescription, summarize } from "../../lib/networks/index.ts";
@@ -268,6 +268,72 @@ test("a class that was learned is drawn on demand", async () => {
   };
   const [dark, light] = [await mean(0), await mean(1)];
   assert.ok(dark < -400 && light > 400, `${dark}, ${light}`);
+});
+
+test("what a network attends to, and conditions by name, are learned and drawn on demand", async () => {
+  const folder = fresh();
+  await mkdir(folder);
+  const [n, side] = [12, 8];
+  // the second vector of a sequence says how bright it is, and so does an age from 40 to 80
+  const level = (k: number) => (k % 2 ? 1 : -1);
+  const images = Float32Array.from({ length: n * side ** 2 }, (_, i) => 600 * level(Math.floor(i / side ** 2)));
+  await writeArray(join(folder, "images.npy"), volume(images, [n, side, side]));
+  const vectors = Float32Array.from({ length: n * 6 }, (_, i) => (i % 6 === 4 ? level(Math.floor(i / 6)) : 0.5));
+  await writeArray(join(folder, "context.npy"), volume(vectors, [n, 2, 3]));
+  const parts = Uint8Array.from({ length: n }, (_, k) => k % 2);
+  await writeArray(join(folder, "parts.npy"), volume(parts, [n]));
+  const ages = Float32Array.from({ length: n }, (_, k) => 60 + 20 * level(k));
+  await writeArray(join(folder, "ages.npy"), volume(ages, [n, 1]));
+  const train = async (network: object, data: object, conditions?: object) => {
+    const config = {
+      task: "diffusion",
+      network: { ...plain, channels: [8], unshuffle: 1, ...network },
+      data: { input: "images.npy", factor: 0.001, validation: 0, ...data },
+      diffusion: { prediction: "sample" },
+      optimizer: { rate: 0.01 },
+      ...{ steps: 120, batch: 8, threads: 1, conditions },
+    };
+    const path = join(folder, "config.json");
+    await writeFile(path, JSON.stringify(config));
+    const out = fresh();
+    return { out, ...(await cli("train", path, "-o", out, "--quiet")) };
+  };
+  const mean = ({ data }: { data: Float32Array }) => data.reduce((a, b) => a + b, 0) / data.length;
+
+  const attentive = { context: 3, attention: [0], heads: 1 };
+  assert.match((await train(attentive, {})).stderr, /takes a context, but data\.context names no file/);
+  assert.match((await train(attentive, { context: "ages.npy" })).stderr, /sequences \[12, length, 3\]/);
+  const attending = await train(attentive, { context: "context.npy" });
+  assert.equal(attending.code, 0, attending.stderr);
+  const trained = await loadTrained(attending.out);
+  const draw = async (bright: number) => {
+    const context = volume(Float32Array.of(0.5, 0.5, 0.5, 0.5, bright, 0.5), [2, 3]);
+    return mean(await generate(trained, { seed: 2, count: 4, steps: 5, context }));
+  };
+  const [dim, lit] = [await draw(-1), await draw(1)];
+  assert.ok(dim < -300 && lit > 300, `${dim}, ${lit}`);
+  const wrong = { context: volume(new Float32Array(4), [2, 2]) };
+  await assert.rejects(generate(trained, { seed: 2, ...wrong }), { code: "ERR_SINO_UNSUPPORTED" });
+
+  const names = { bodyPart: ["head", "chest"], age: { offset: 60, factor: 0.05 } };
+  const both = { classes: "parts.npy", values: "ages.npy" };
+  const short = { ...names, bodyPart: ["head"] };
+  assert.match((await train({ classes: 2, values: 1 }, both, short)).stderr, /one list of 2 names/);
+  const named = await train({ classes: 2, values: 1 }, both, names);
+  assert.equal(named.code, 0, named.stderr);
+  const chest = namedConditions(await loadTrained(named.out), { bodyPart: "chest", age: "80" });
+  assert.deepEqual(chest, { class: 1, values: [1] });
+  const sample = async (condition: string) => {
+    const out = fresh();
+    const words = ["--model", named.out, "--seed", "3", "--steps", "5", "--condition", condition, "--format", "npy"];
+    const { code, stderr } = await cli("sample", ...words, "-o", out, "--quiet");
+    return { code, stderr, mean: code === 0 ? mean((await readArray(join(out, "samples.npy"))).array as never) : 0 };
+  };
+  assert.ok((await sample("bodyPart=chest,age=80")).mean > 300);
+  assert.ok((await sample("bodyPart=head,age=40")).mean < -300);
+  const knee = await sample("bodyPart=knee");
+  assert.equal(knee.code, 3);
+  assert.match(knee.stderr, /never learned bodyPart=knee: it has bodyPart \(head, chest\), age/);
 });
 
 test("says which slices are copies, how much they differ, and which tissues they have", async () => {
