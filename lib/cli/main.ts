@@ -99,6 +99,7 @@ function addMar(program: Commander, start: Start): void {
       anyNumber,
     )
     .option("--minimum-pixels <n>", "smaller groups of metal pixels are noise; default 3", count)
+    .option("--metal-model <name>", "for images: a network finds the metal; metal, or a folder that train wrote")
     .option("--passes <n>", "how often the prior is refined; default 2 for images, 1 for sinograms", count)
     .addOption(muWater())
     .option("--series <uid>", "which series, where the folder holds several")

@@ -5,6 +5,7 @@ import { sinoError } from "../core/errors.ts";
 import type { LoadedArray } from "../data/array-files.ts";
 import type { DiffusionImagesResult } from "../mar/diffusion/index.ts";
 import { type CorrectedImages, type CorrectImagesOptions, correctImages } from "../mar/image.ts";
+import type { MetalModel } from "../models/shipped.ts";
 import { writeReport } from "../report/report.ts";
 import {
   type Command,
@@ -20,6 +21,7 @@ import {
 } from "./command.ts";
 import type { ImageMarOptions } from "./mar.ts";
 import { diffuseImages, diffusionDetails, exitOf } from "./mar-diffusion.ts";
+import { foundByNetwork, metalDetails, metalWords, openMetalModel } from "./mar-metal.ts";
 import { describeGeometry, methodNames, virtualScanNote } from "./mar-words.ts";
 import { checkFileTarget, checkReportTargets, withFileOutputs } from "./outputs.ts";
 import { recordText, sidecarPath } from "./sidecar.ts";
@@ -30,14 +32,15 @@ export function marOfImages(input: string, given: ImageMarOptions): Command {
     const target = checkOutputFormat(output);
     await checkFileTarget(target, [input]);
     if (given.report) await checkReportTargets(target, [input]);
+    const model = await openMetalModel(given);
     const [loaded, reading] = await timed(() => load(input, run));
     const images = requirePlanes(loaded, "an image [row, column] in HU");
     const pixelMm = given.pixelMm ?? spacingOf(loaded);
     const options = { ...jobOptions(run), ...thresholds(given), pixelMm };
     const diffusion = method === "diffusion" ? await diffusionDetails(given) : undefined;
-    const [corrected, computing] = await timed(() => correctByMethod(images, given, options, run));
+    const [corrected, computing] = await timed(() => correctByMethod(images, model, given, options, run));
     const affected = corrected.changed.filter(Boolean).length;
-    if (affected === 0) run.console.warn(noMetal(corrected.metalHu));
+    if (affected === 0) run.console.warn(noMetal(corrected.metalHu, model));
     const paths = await withFileOutputs(run.signal, async (outputs) => {
       const { header, affine, spacing } = loaded.meta;
       const place = { ...(header && { header }), ...(affine && { affine }), ...(spacing && { spacing }) };
@@ -54,6 +57,7 @@ export function marOfImages(input: string, given: ImageMarOptions): Command {
             ...(diffusion ? { diffusion } : { passes: given.passes ?? 2 }),
             ...("slices" in corrected && { slices: corrected.slices }),
             metalHu: corrected.metalHu,
+            ...(model && { metalModel: metalDetails(model) }),
             muWater: corrected.muWater,
             metalPixels: corrected.metalPixels,
             note: virtualScanNote,
@@ -79,7 +83,7 @@ export function marOfImages(input: string, given: ImageMarOptions): Command {
               ["Input", input],
               [
                 "Metal",
-                `at or above ${Math.round(corrected.metalHu)} HU, in ${affected} of ${corrected.changed.length} slices`,
+                `${metalWords(corrected.metalHu, model)}, in ${affected} of ${corrected.changed.length} slices`,
               ],
               ...diffusionFacts(diffusion),
               ["Virtual scan", describeGeometry(corrected.geometry)],
@@ -104,6 +108,7 @@ export function marOfImages(input: string, given: ImageMarOptions): Command {
       unit: "HU",
       method,
       metalPixels,
+      ...(model && { metalModel: metalDetails(model) }),
       muWater,
       ...("slices" in corrected && { slices: corrected.slices }),
       seconds: computing,
@@ -115,14 +120,16 @@ export function marOfImages(input: string, given: ImageMarOptions): Command {
 
 export async function correctByMethod(
   images: ArrayLike,
+  model: MetalModel | undefined,
   given: ImageMarOptions,
   options: Omit<CorrectImagesOptions, "method">,
   run: Run,
 ): Promise<CorrectedImages | DiffusionImagesResult> {
   const { method } = given;
+  const found = await foundByNetwork(images, model, given, run);
   return method === "diffusion"
-    ? diffuseImages(images, given, options, run)
-    : correctImages(images, { ...options, method });
+    ? diffuseImages(images, given, { ...options, found }, run)
+    : correctImages(images, { ...options, found, method });
 }
 
 export const diffusionFacts = (details: object | undefined): [string, string][] =>
@@ -144,8 +151,10 @@ export function thresholds(
   return { metalHu, minimumPixels, passes, muWater };
 }
 
-export const noMetal = (metalHu = 2500): string =>
-  `No metal was found at or above ${metalHu} HU, so nothing is changed. --metal-hu sets the threshold.`;
+export const noMetal = (metalHu = 2500, model?: MetalModel): string =>
+  model
+    ? `The network ${model.name} found no metal, so nothing is changed.`
+    : `No metal was found at or above ${metalHu} HU, so nothing is changed. --metal-hu sets the threshold.`;
 
 function spacingOf({ meta }: LoadedArray): [number, number] {
   const [row, column] = meta.spacing?.slice(-2) ?? [];

@@ -8,6 +8,7 @@ import { type CtSeries, readSeries } from "../data/dicom/read.ts";
 import { type DerivedSeries, writeDerivedSeries } from "../data/dicom/write.ts";
 import { derivationOf } from "../mar/derivation.ts";
 import type { CorrectedImages } from "../mar/image.ts";
+import type { MetalModel } from "../models/shipped.ts";
 import { writeReport } from "../report/report.ts";
 import { checkApart } from "./apart.ts";
 import { type Command, counted, jobOptions, quietly, type Run, timed } from "./command.ts";
@@ -15,6 +16,7 @@ import { exitCodeOf, exitCodes, type FailureDocument, failureDocument, failureLi
 import type { ImageMarOptions } from "./mar.ts";
 import { diffusionDetails } from "./mar-diffusion.ts";
 import { correctByMethod, diffusionFacts, noMetal, thresholds } from "./mar-images.ts";
+import { metalDetails, metalWords, openMetalModel } from "./mar-metal.ts";
 import { describeGeometry, methodNames, virtualScanNote } from "./mar-words.ts";
 import { checkFolderTarget, withFolderOutput } from "./outputs.ts";
 import { recordText } from "./sidecar.ts";
@@ -36,14 +38,20 @@ export function marOfSeries(folder: string, given: ImageMarOptions): Command {
     const { output } = given;
     await checkFolderTarget(output, given.all ? true : (given.overwrite ?? false));
     await checkApart(folder, output, run);
-    if (given.all) return everySeries(folder, given, run);
-    const outcome = await oneSeries(folder, given.series, output, given, run);
+    const model = await openMetalModel(given);
+    if (given.all) return everySeries(folder, model, given, run);
+    const outcome = await oneSeries(folder, given.series, output, model, given, run);
     await run.console.result(outcome);
     return outcome.failedSlices ? exitCodes.some : exitCodes.ok;
   };
 }
 
-async function everySeries(folder: string, given: ImageMarOptions, run: Run): Promise<number> {
+async function everySeries(
+  folder: string,
+  model: MetalModel | undefined,
+  given: ImageMarOptions,
+  run: Run,
+): Promise<number> {
   const { series, damaged } = await scanSeries(folder, { signal: run.signal });
   const chosen = series.filter(({ modality, isLocalizer }) => modality === "CT" && !isLocalizer);
   if (chosen.length === 0)
@@ -59,7 +67,7 @@ async function everySeries(folder: string, given: ImageMarOptions, run: Run): Pr
     try {
       const output = join(given.output, folderName(seriesUid));
       await checkFolderTarget(output, given.overwrite ?? false);
-      done.push(await oneSeries(folder, seriesUid, output, given, run));
+      done.push(await oneSeries(folder, seriesUid, output, model, given, run));
     } catch (error) {
       if (run.signal.aborted || !isCodedError(error)) throw error;
       run.console.log(failureLine(error));
@@ -83,6 +91,7 @@ async function oneSeries(
   folder: string,
   seriesUid: string | undefined,
   output: string,
+  model: MetalModel | undefined,
   given: ImageMarOptions,
   run: Run,
 ): Promise<Outcome> {
@@ -92,13 +101,19 @@ async function oneSeries(
   for (const warning of series.warnings) run.console.warn(warning);
   const pixelMm = series.slices[0]!.pixelSpacing;
   const [corrected, computing] = await timed(() =>
-    correctByMethod(series.volume, given, { ...jobOptions(run), ...thresholds(given), pixelMm }, run),
+    correctByMethod(series.volume, model, given, { ...jobOptions(run), ...thresholds(given), pixelMm }, run),
   );
   const metalSlices = corrected.changed.filter(Boolean).length;
-  if (metalSlices === 0) run.console.warn(noMetal(corrected.metalHu));
+  if (metalSlices === 0) run.console.warn(noMetal(corrected.metalHu, model));
 
   const diffusion = method === "diffusion" ? await diffusionDetails(given) : undefined;
-  const derivation = derivationOf({ ...given, metalHu: corrected.metalHu, muWater: corrected.muWater, diffusion });
+  const derivation = derivationOf({
+    ...given,
+    metalHu: corrected.metalHu,
+    metalModel: metalDetails(model),
+    muWater: corrected.muWater,
+    diffusion,
+  });
   let written: DerivedSeries | undefined;
   await withFolderOutput(output, signal, async (temporary) => {
     const [derived, writing] = await timed(() =>
@@ -115,7 +130,8 @@ async function oneSeries(
       run.console.warn(
         `${derived.clippedPixels} pixels lie outside what 16 bits hold at the source's rescale; they were clipped.`,
       );
-    if (given.report) await report(series, corrected, derived, derivation, computing, folder, temporary, given, run);
+    if (given.report)
+      await report(series, corrected, derived, derivation, computing, folder, temporary, model, given, run);
     const text = recordText(
       {
         command: "mar",
@@ -179,11 +195,11 @@ async function report(
   seconds: number,
   folder: string,
   target: string,
+  model: MetalModel | undefined,
   given: ImageMarOptions,
   run: Run,
 ): Promise<void> {
   const { method } = given;
-  const metalHu = Math.round(corrected.metalHu);
   const affected = corrected.changed.filter(Boolean).length;
   await writeReport(
     {
@@ -198,7 +214,7 @@ async function report(
       facts: [
         ["Method", methodNames[method]],
         ["Input", folder],
-        ["Slices", `${corrected.changed.length}, metal at or above ${metalHu} HU in ${affected}`],
+        ["Slices", `${corrected.changed.length}, metal ${metalWords(corrected.metalHu, model)} in ${affected}`],
         ["Derived series", derived.seriesUid],
         ...diffusionFacts(derivation.configuration.diffusion),
         ["Virtual scan", describeGeometry(corrected.geometry)],

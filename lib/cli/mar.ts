@@ -21,6 +21,7 @@ export interface MarOptions {
   seed?: number;
   metalHu?: number;
   minimumPixels?: number;
+  metalModel?: string;
   passes?: number;
   muWater?: number;
   series?: string;
@@ -48,7 +49,7 @@ function refuse(given: MarOptions, names: readonly (keyof MarOptions)[], why: st
 
 const forSinograms = ["metalMask", "geometry", "physics", "filter", "cutoff", "reinsert"] as const;
 const forReplacement = ["passes", "filter", "cutoff", "muWater"] as const;
-const forImages = ["metalHu", "minimumPixels", "pixelMm"] as const;
+const forImages = ["metalHu", "minimumPixels", "metalModel", "pixelMm"] as const;
 const forSeries = ["series", "all", "overwrite"] as const;
 
 const forDiffusion = ["model", "steps", "start", "strength", "sampler", "weightMask", "fusion", "seed"] as const;

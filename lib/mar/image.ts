@@ -9,18 +9,20 @@
 import { type ArrayLike, type TypedArray, type Volume, volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import { copyInTurns } from "../core/turns.ts";
-import { bytes, floats, type Mask, newImage, planesOf } from "../image/input.ts";
+import { bytes, floats, type Mask, newImage, planesOf, requireSameShape } from "../image/input.ts";
 import { requireFinite } from "../image/pixels.ts";
 import { type Progress, runJob } from "../native/job.ts";
 import { type OutputOptions, output } from "../tomography/batch.ts";
 import { type FanGeometry, nativeGeometry } from "../tomography/geometry.ts";
-import { type MetalOptions, segmentMetal } from "./metal.ts";
+import { type Metal, type MetalOptions, segmentMetal } from "./metal.ts";
 import { type MarMethodOptions, methodParameters } from "./sinogram.ts";
 import { virtualScan } from "./virtual-scan.ts";
 
 export interface CorrectImagesOptions extends MetalOptions, MarMethodOptions, OutputOptions {
   /** Row and column spacing in mm, or one number. */
   pixelMm: number | readonly [number, number];
+  /** Where the metal is, as `segmentMetal` or `segmentMetalByNetwork` gave it; default the former's. */
+  found?: Metal | undefined;
 }
 
 export interface CorrectedImages {
@@ -70,10 +72,9 @@ export async function correctImages(images: ArrayLike, options: CorrectImagesOpt
   if (rows < 1 || columns < 1)
     throw sinoError("ERR_SINO_SHAPE", `Expected images with pixels but received ${rows} × ${columns}.`);
   const geometry = virtualScan([rows, columns], typeof pixelMm === "number" ? [pixelMm, pixelMm] : pixelMm);
-  const { metal, support, pixels, metalHu } = await segmentMetal(volume(input, images.shape), {
-    ...options,
-    onProgress: undefined,
-  });
+  if (options.found) requireSameShape(options.found.metal, "found.metal", images, "images");
+  const { metal, support, pixels, metalHu } =
+    options.found ?? (await segmentMetal(volume(input, images.shape), { ...options, onProgress: undefined }));
   const hu = output(images.shape, options.out);
   await copyInTurns(input, hu.data, signal);
 

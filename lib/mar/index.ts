@@ -22,6 +22,7 @@ export {
 export type { GuardSignals, SliceVerdict, Verdict } from "./guard.ts";
 export { type CorrectedImages, type CorrectImagesOptions, correctImages } from "./image.ts";
 export { findMetal, type Metal, type MetalOptions, segmentMetal } from "./metal.ts";
+export { type MetalNetworkOptions, type NetworkMetal, segmentMetalByNetwork } from "./metal-network.ts";
 export {
   type MarEdgeModel,
   type MarPhysics,

@@ -28,7 +28,7 @@ export interface Metal {
   support: Mask;
   /** Metal pixels of every slice. */
   pixels: number[];
-  /** The threshold, HU. */
+  /** The threshold, HU; of a network's metal the one that it is compared with. */
   metalHu: number;
 }
 
@@ -63,15 +63,23 @@ async function withoutHoles(metal: Mask, options: OperationOptions): Promise<Mas
  *     const { metal, pixels } = await segmentMetal(hu, { metalHu: 3000 });
  */
 export async function segmentMetal(hu: ArrayLike, options: MetalOptions = {}): Promise<Metal> {
-  const { minimumPixels = 3, dilatePixels = 1, signal, device } = options;
+  const { signal, device } = options;
   if (options.metalHu !== undefined) requireNumber(options.metalHu, "metalHu", "a threshold in HU");
   const passed = { signal, device };
   const metalHu = options.metalHu ?? (await thresholdOf(hu, passed));
-  const bright = await removeSmallComponents(await threshold(hu, metalHu, passed), minimumPixels, passed);
-  const metal = await withoutHoles(bright, passed);
+  return { ...(await cleanedMetal(await threshold(hu, metalHu, passed), options)), metalHu };
+}
+
+/** A first mask without specks and small holes, its support, and its pixels. */
+export async function cleanedMetal(
+  first: Mask,
+  { minimumPixels = 3, dilatePixels = 1, signal, device }: MetalOptions,
+): Promise<Omit<Metal, "metalHu">> {
+  const passed = { signal, device };
+  const metal = await withoutHoles(await removeSmallComponents(first, minimumPixels, passed), passed);
   const support = dilatePixels === 0 ? metal : await dilate(metal, { radius: dilatePixels, ...passed });
-  const { slices, rows, columns } = planesOf(hu.shape);
-  return { metal, support, pixels: await countMetal(metal, slices, rows * columns, passed), metalHu };
+  const { slices, rows, columns } = planesOf(first.shape);
+  return { metal, support, pixels: await countMetal(metal, slices, rows * columns, passed) };
 }
 
 /** What is certainly metal, HU; parts whose 95th percentile reaches the second value get a threshold of their own. */

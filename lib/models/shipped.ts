@@ -2,10 +2,18 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { fileDigest } from "../batch/digest.ts";
 import { sinoError } from "../core/errors.ts";
 import { loadTrained, type Trained } from "./trained.ts";
 
 const shelf = fileURLToPath(new URL("../../models", import.meta.url));
+
+/** A network that finds metal in HU images. */
+export interface MetalModel {
+  readonly trained: Trained;
+  readonly name: string;
+  readonly weightsSha256: string;
+}
 
 export interface RestorationModel {
   readonly trained: Trained;
@@ -78,4 +86,22 @@ export async function restorationModel(nameOrFolder: string): Promise<Restoratio
     licence: card.licence,
     weightsSha256: card.weightsSha256,
   };
+}
+
+/**
+ * A network that finds metal, by the name of a shipped one or by its folder. Throws ERR_SINO_MODEL (no such model, or one that finds no
+ * metal in HU), and what `loadTrained` throws.
+ */
+export async function metalModel(nameOrFolder: string): Promise<MetalModel> {
+  const folder = await modelFolder(nameOrFolder);
+  const trained = await loadTrained(folder);
+  const card = JSON.parse(await readFile(join(folder, "model.json"), "utf8")) as Card;
+  if (!trained.isSegmentation || (card.unit !== undefined && card.unit !== "HU"))
+    throw sinoError(
+      "ERR_SINO_MODEL",
+      `${nameOrFolder} ${trained.isSegmentation ? `segments images in ${card.unit}` : "gives no masks (its task is not segmentation)"}: expected a network that finds metal in HU, as metal.`,
+      { details: { model: nameOrFolder } },
+    );
+  const { sha256 } = await fileDigest(join(folder, "weights.safetensors"));
+  return { trained, name: card.name ?? basename(folder), weightsSha256: sha256 };
 }

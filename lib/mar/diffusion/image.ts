@@ -49,7 +49,8 @@ export async function diffusionImages(
   const nmar = await correctImages(images, { ...options, onProgress: undefined, method: "nmar" });
   const { geometry, muWater, metalPixels } = nmar;
   const clinical = await combine([[1, images]], job);
-  const { support } = await segmentMetal(clinical, { ...options, onProgress: undefined, metalHu: nmar.metalHu });
+  const { support } =
+    options.found ?? (await segmentMetal(clinical, { ...options, onProgress: undefined, metalHu: nmar.metalHu }));
   const size = sizeOf(geometry.image.shape);
   const at = <T extends Float32Array | Uint8Array>(data: T, number: number) => ({
     data: data.subarray(number * size, (number + 1) * size),

@@ -1,0 +1,108 @@
+/**
+ * Masks of metal on the pairs that scripts/draw-metal.ts made: the network's beside the threshold's and findMetal's, Dice and false area
+ * by metal, size and clipping, as Markdown. `findMetal` is told attenuation and is made for images that are not clipped.
+ *
+ *     node --import tsx bench/mar/metal-masks.ts TEST_PAIRS --model metal
+ */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { volume } from "../../lib/core/arrays.ts";
+import { readNpy } from "../../lib/data/npy.ts";
+import { toAttenuation } from "../../lib/image/hounsfield.ts";
+import { findMetal, segmentMetal, segmentMetalByNetwork } from "../../lib/mar/index.ts";
+import { metalModel } from "../../lib/models/shipped.ts";
+import type { MetalCase } from "../../scripts/draw-metal.ts";
+
+interface Score {
+  /** 1 where mask and truth are empty. */
+  dice: number;
+  /** Pixels that are no metal. */
+  wrong: number;
+}
+
+function score(mask: Uint8Array, truth: Uint8Array): Score {
+  let [both, all, wrong] = [0, 0, 0];
+  for (let i = 0; i < truth.length; i++) {
+    both += mask[i]! & truth[i]!;
+    all += mask[i]! + truth[i]!;
+    wrong += mask[i]! & ~truth[i]! & 1;
+  }
+  return { dice: all === 0 ? 1 : (2 * both) / all, wrong };
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { model: { type: "string", default: "metal" }, count: { type: "string", short: "n", default: "100000" } },
+});
+const folder = positionals[0]!;
+const { trained } = await metalModel(values.model);
+const cases = (await readFile(join(folder, "cases.ndjson"), "utf8"))
+  .trim()
+  .split("\n")
+  .slice(0, Number(values.count))
+  .map((line) => JSON.parse(line) as MetalCase);
+const { array: input } = await readNpy(join(folder, "input.npy"));
+const { array: target } = await readNpy(join(folder, "target.npy"));
+const [, rows, columns] = input.shape as [number, number, number];
+const size = rows * columns;
+const hu = volume(Float32Array.from(input.data.subarray(0, cases.length * size)), [cases.length, rows, columns]);
+
+const found = await segmentMetalByNetwork(hu, trained, { threads: 1 });
+const masks = {
+  network: found.metal,
+  // slice by slice: where one is clipped says nothing of another
+  threshold: { data: new Uint8Array(hu.data.length) },
+  adaptive: await findMetal(await toAttenuation(hu, 0.0192)),
+};
+for (let i = 0; i < cases.length; i++) {
+  const slice = volume(hu.data.subarray(i * size, (i + 1) * size), [rows, columns]);
+  masks.threshold.data.set((await segmentMetal(slice)).metal.data, i * size);
+}
+
+const names = ["network", "threshold", "adaptive"] as const;
+const scored = cases.map((said, i) => {
+  const truth = target.data.subarray(i * size, (i + 1) * size) as Uint8Array;
+  const of = (name: (typeof names)[number]) => score(masks[name].data.subarray(i * size, (i + 1) * size), truth);
+  return { said, network: of("network"), threshold: of("threshold"), adaptive: of("adaptive") };
+});
+
+const metal = scored.filter(({ said }) => said.pixels > 0);
+type Row = (typeof scored)[number];
+const groups: Record<string, Row[]> = { all: metal };
+for (const { said } of metal) groups[said.material] = metal.filter((row) => row.said.material === said.material);
+for (const [low, high] of [
+  [0, 20],
+  [20, 100],
+  [100, 500],
+  [500, Infinity],
+] as const)
+  groups[high === Infinity ? `${low} px and more` : low === 0 ? `below ${high} px` : `${low} to ${high} px`] =
+    metal.filter(({ said }) => said.pixels >= low && said.pixels < high);
+groups["one part"] = metal.filter(({ said }) => said.parts === 1);
+groups["several parts"] = metal.filter(({ said }) => said.parts > 1);
+groups["clipped at 3071 HU or below"] = metal.filter(({ said }) => said.clippedHu <= 3071);
+groups["not clipped below 7000 HU"] = metal.filter(({ said }) => said.clippedHu > 3071);
+
+const mean = (list: readonly number[]) => list.reduce((sum, v) => sum + v, 0) / list.length;
+console.log(
+  "| metal | n | Dice: network | threshold | adaptive | false area: network | threshold | adaptive | network worse than the better |",
+);
+console.log("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+for (const [name, rowsOf] of Object.entries(groups)) {
+  if (rowsOf.length === 0) continue;
+  const dice = names.map((key) => mean(rowsOf.map((row) => row[key].dice)).toFixed(3));
+  const wrong = names.map((key) => mean(rowsOf.map((row) => row[key].wrong / row.said.pixels)).toFixed(2));
+  const worse = rowsOf.filter((r) => r.network.dice < Math.max(r.threshold.dice, r.adaptive.dice) - 0.02).length;
+  console.log(`| ${[name, rowsOf.length, ...dice, ...wrong, worse].join(" | ")} |`);
+}
+const clean = scored.filter(({ said }) => said.pixels === 0);
+const falsePixels = names.map((key) => `${key} ${mean(clean.map((row) => row[key].wrong)).toFixed(1)}`).join(", ");
+const touched = names.map((key) => `${key} ${clean.filter((row) => row[key].wrong > 0).length}`).join(", ");
+console.log(
+  `\nSlices without metal (${clean.length}): false pixels per slice ${falsePixels}; slices with any: ${touched}.`,
+);
+const byThreshold = found.by.filter((whose) => whose === "threshold").length;
+console.log(
+  `The network's mask was too large, and the threshold's taken, in ${byThreshold} of ${cases.length} slices.`,
+);
