@@ -15,6 +15,7 @@ import {
   diffusionMar,
   marPhysics,
   polychromaticMar,
+  possibleMetals,
 } from "../../lib/mar/index.ts";
 import { parsePhysics, simulateMetalPair } from "../../lib/physics/index.ts";
 import { fbp } from "../../lib/tomography/fbp.ts";
@@ -133,7 +134,8 @@ test("polychromatic start: rays that physics explains are kept, for a network th
 
 test("polychromatic start where the physics does not fit: that of NMAR", async () => {
   const options = { metalMask: mask, steps: 3 } as const;
-  const made = await diffusionMar(sinogram, geometry, oracle(bodyHu), { ...options, start: "polychromatic" });
+  const physics = { ...marPhysics(), metals: possibleMetals(["gold"]) };
+  const made = await diffusionMar(sinogram, geometry, oracle(bodyHu), { ...options, physics, start: "polychromatic" });
   assert.is(made.slices[0]!.verdict!.verdict, "nmar");
   const { images } = await diffusionMar(sinogram, geometry, oracle(bodyHu), { ...options, start: "nmar" });
   // the same rays, completed from the same network; the starts differ by roundings
