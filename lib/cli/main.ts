@@ -109,7 +109,12 @@ function addMar(program: Commander, start: Start): void {
     .option("--metal-mask <file>", "with --sinogram: where the metal is, in the image; default found there")
     .option("--geometry <file>", "with --sinogram: geometry JSON")
     .option("--physics <file>", 'for polychromatic and auto: physics JSON (see examples/physics), or "auto"')
-    .option("--model <folder>", "diffusion: what train wrote, model.json and weights.safetensors")
+    .option("--model <name>", "diffusion: default ct-prior, which comes along; or a folder that train wrote")
+    .addOption(
+      new Option("--precision <name>", "diffusion: int8 where the card has a calibration; default float32").choices(
+        precisions,
+      ),
+    )
     .option("--steps <n>", "diffusion: runs of the network per slice; default 10", count)
     .addOption(
       new Option("--start <name>", "diffusion: what to begin with; default nmar").choices([
@@ -359,7 +364,7 @@ function addQuantize(program: Commander, start: Start): void {
       "Measures on images between which limits a network's convolutions compute, leaves those in float32 that round worst, and writes " +
         "weights and card with the calibration to a new folder, for --precision int8. Needs the optional package onnxruntime-node.",
     )
-    .argument("<model>", "folder that train wrote: model.json and weights.safetensors")
+    .argument("<model>", "a model that comes along, or a folder that train wrote: model.json and weights.safetensors")
     .requiredOption(
       "--images <file>",
       "what the network will be given, [n, row, column]; clean slices for a diffusion network",
@@ -378,7 +383,7 @@ function addSample(program: Commander, start: Start): void {
       "Draws slices with a network that `sinogram train` made with the task diffusion, into a folder with a contact sheet. They " +
         "show no patient and are marked SYNTHETIC. Needs the optional package onnxruntime-node.",
     )
-    .requiredOption("--model <folder>", "what train wrote: model.json and weights.safetensors")
+    .option("--model <name>", "default ct-prior, which comes along; or a folder that train wrote", "ct-prior")
     .requiredOption("-o, --output <folder>", "new folder")
     .addOption(new Option("--seed <n>", "same seed, same slices").argParser(wholeNumber).makeOptionMandatory())
     .addOption(

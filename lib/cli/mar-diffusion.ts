@@ -13,10 +13,14 @@ import {
   openPrior,
 } from "../mar/diffusion/index.ts";
 import type { CorrectImagesOptions } from "../mar/image.ts";
+import { modelFolder } from "../models/shipped.ts";
 import { loadTrained } from "../models/trained.ts";
 import { counted, type Run } from "./command.ts";
 import { exitCodes } from "./failure.ts";
 import type { MarOptions } from "./mar.ts";
+
+/** The prior that comes with the package. */
+const priorName = "ct-prior";
 
 export function chainOf({ steps, strength, sampler, weightMask, fusion, seed }: MarOptions): ChainOptions {
   return { steps, strength, sampler, weightMask, fusion, seed };
@@ -27,8 +31,9 @@ export async function diffusionDetails(given: MarOptions) {
   const chosen = Object.entries(chainOf(given)).filter(([, value]) => value !== undefined);
   const { guarded: _, strength, ...rest } = { ...chainDefaults, ...(Object.fromEntries(chosen) as ChainOptions) };
   const start = given.start ?? "nmar";
-  const network = (await fileDigest(join(given.model!, "weights.safetensors"))).sha256;
-  return { start, ...rest, ...(start !== "noise" && { strength }), network };
+  const { model = priorName, precision = "float32" } = given;
+  const network = (await fileDigest(join(await modelFolder(model), "weights.safetensors"))).sha256;
+  return { start, ...rest, ...(start !== "noise" && { strength }), network, precision };
 }
 
 /** The prior of `--model` for these images; it is disposed of when `use` is done. */
@@ -39,7 +44,8 @@ export async function withPrior<T>(
   run: Run,
   use: (prior: OpenPrior) => Promise<T>,
 ): Promise<T> {
-  const trained = await loadTrained(given.model!);
+  const { model = priorName, precision } = given;
+  const trained = await loadTrained(await modelFolder(model), { precision });
   const [rows, columns] = size as [number, number];
   const prior = await openPrior(trained, { size: [rows, columns], slices, threads: run.options.threads });
   try {

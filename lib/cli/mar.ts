@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { ioError } from "../core/files.ts";
 import type { ChainSampler, DiffusionStart, Fusion, WeightMask } from "../mar/diffusion/index.ts";
 import type { MarMethod } from "../mar/sinogram.ts";
+import type { Precision } from "../models/trained.ts";
 import type { FilterName } from "../tomography/fbp.ts";
 import type { Command } from "./command.ts";
 import { UsageError } from "./failure.ts";
@@ -12,6 +13,7 @@ export interface MarOptions {
   /** "polychromatic" and what "auto" makes of it need a measured sinogram; for images "auto" is NMAR. */
   method: MarMethod | "polychromatic" | "auto" | "diffusion";
   model?: string;
+  precision?: Precision;
   steps?: number;
   start?: DiffusionStart;
   strength?: number;
@@ -52,15 +54,23 @@ const forReplacement = ["passes", "filter", "cutoff", "muWater"] as const;
 const forImages = ["metalHu", "minimumPixels", "metalModel", "pixelMm"] as const;
 const forSeries = ["series", "all", "overwrite"] as const;
 
-const forDiffusion = ["model", "steps", "start", "strength", "sampler", "weightMask", "fusion", "seed"] as const;
+const forDiffusion = [
+  "model",
+  "precision",
+  "steps",
+  "start",
+  "strength",
+  "sampler",
+  "weightMask",
+  "fusion",
+  "seed",
+] as const;
 
 function checkDiffusion(given: MarOptions): void {
   if (given.method !== "diffusion") {
     refuse(given, forDiffusion, "is for --method diffusion");
     return;
   }
-  if (given.model === undefined)
-    throw new UsageError("--method diffusion needs --model, a folder that `sinogram train` wrote.");
   refuse(given, ["passes", "filter", "cutoff"], "is not for --method diffusion");
   if (given.start === "noise" && given.strength !== undefined)
     throw new UsageError("--strength is for chains that start from an image, not for --start noise.");

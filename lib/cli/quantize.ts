@@ -3,6 +3,7 @@ import { copyFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../core/files.ts";
 import { loadTrained, quantizeTrained } from "../models/index.ts";
+import { modelFolder } from "../models/shipped.ts";
 import { type Command, jobOptions, load } from "./command.ts";
 import { checkFolderTarget, withFolderOutput } from "./outputs.ts";
 
@@ -14,10 +15,11 @@ export interface QuantizeCommandOptions {
   seed?: number;
 }
 
-export function quantize(folder: string, given: QuantizeCommandOptions): Command {
+export function quantize(model: string, given: QuantizeCommandOptions): Command {
   return async (run) => {
     const { output, images, snr, samples, seed } = given;
     await checkFolderTarget(output, false);
+    const folder = await modelFolder(model);
     const trained = await loadTrained(folder);
     const { calibration, report } = await quantizeTrained(trained, (await load(images, run)).array, {
       ...jobOptions(run),

@@ -9,6 +9,7 @@ import { writeNpy } from "../data/npy.ts";
 import { generate, type Judgement, judge, namedConditions, type Sampler } from "../generate/index.ts";
 import { contactSheet } from "../generate/sheet.ts";
 import { loadTrained, type Precision } from "../models/index.ts";
+import { modelFolder } from "../models/shipped.ts";
 import { type Command, counted, jobOptions, load, requirePlanes, timed } from "./command.ts";
 import { toJson } from "./console.ts";
 import { UsageError } from "./failure.ts";
@@ -53,7 +54,8 @@ export function sample(given: SampleCommandOptions): Command {
     const { model, output, seed, steps, sampler, size, condition, guidance, strength, format, window } = given;
     const [row, column] = given.pixelMm ?? [1, 1];
     await checkFolderTarget(output, false);
-    const trained = await loadTrained(model, { precision: given.precision });
+    const source = await modelFolder(model);
+    const trained = await loadTrained(source, { precision: given.precision });
     const { named = {}, ...numbered } = condition ?? {};
     const conditions = { ...numbered, ...namedConditions(trained, named) };
     const context = given.context === undefined ? undefined : (await load(given.context, run)).array;
@@ -84,7 +86,7 @@ export function sample(given: SampleCommandOptions): Command {
       from: given.from,
       strength,
     };
-    const configuration = { model: await fileDigest(join(model, "model.json")), ...made };
+    const configuration = { model: await fileDigest(join(source, "model.json")), ...made };
     const count = hu.shape[0]!;
     await withFolderOutput(output, run.signal, async (folder) => {
       if (format === "npy") await writeNpy(join(folder, "samples.npy"), hu);

@@ -157,18 +157,17 @@ test("a network that says NaN: exit code 4, and the slice as NMAR made it, or as
 });
 
 test("refuses models that do not fit and options that do not belong, and writes nothing", async () => {
-  const refused = async (model: string | undefined, pattern: RegExp, ...args: string[]) => {
+  const refused = async (model: string, pattern: RegExp, ...args: string[]) => {
     const folder = fresh();
     await mkdir(folder);
-    const given = model === undefined ? [] : ["--model", model];
-    const { code, stderr } = await cli(...raw, ...diffusion, ...given, "-o", join(folder, "i.npy"), ...args);
+    const { code, stderr } = await cli(...raw, ...diffusion, "--model", model, "-o", join(folder, "i.npy"), ...args);
     assert.not.equal(code, 0);
     assert.match(stderr, pattern);
     assert.equal(await readdir(folder), []);
   };
   const model = await modelFolder();
-  await refused(undefined, /needs --model/);
-  await refused(join(base, "nowhere"), /nowhere.*ERR_SINO_IO/);
+  await refused(model, /no calibration for 8 bits/, "--precision", "int8");
+  await refused(join(base, "nowhere"), /no model .*nowhere.*ERR_SINO_MODEL/);
   await refused(model, /at most as many sampling steps as the schedule has training steps, 50/, "--steps", "51");
   await refused(model, /--passes/, "--passes", "2");
   await refused(model, /--strength/, "--start", "noise", "--strength", "0.5");

@@ -47,7 +47,7 @@ const leastRange = [-900, 1000] as const;
  * const { images } = await diffusionMar(sinogram, geometry, prior, { seed: 7 });
  */
 export async function openPrior(trained: Trained, options: PriorOptions): Promise<OpenPrior> {
-  const { network, weights, diffusion, scale, range = [-1, 1] } = trained;
+  const { network, weights, diffusion, scale, calibration, range = [-1, 1] } = trained;
   if (!diffusion || network.kind !== "unet" || network.context || (network.dimensions ?? 2) !== 2)
     throw sinoError(
       "ERR_SINO_UNSUPPORTED",
@@ -64,7 +64,7 @@ export async function openPrior(trained: Trained, options: PriorOptions): Promis
   const { size, tiles } = tilingOf(shape, { tile: Math.max(...shape), margin: 0, grain: grainOf(network) });
   const tile = tiles[0]!;
   const { slices = 1, provider, threads } = options;
-  const model = await openModel(networkModel(network, weights, { batch: 1, size }), {
+  const model = await openModel(networkModel(network, weights, { batch: 1, size }, { calibration }), {
     provider,
     threads,
     sessions: slices,
