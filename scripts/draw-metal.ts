@@ -1,8 +1,8 @@
 /**
  * Pairs to train segmentation of metal on: slices of .npy files of HU, cut out and enlarged at random, with metal of several shapes, sizes
  * and materials, through a simulated scan. Writes input.npy (HU with streaks, as FBP gives them; a part of them clipped as scanners
- * clip), target.npy (1 on metal) and cases.ndjson, a line per pair: what it is made of. `-n` is how many, of each file. The same seed
- * makes the same pairs.
+ * clip), target.npy (1 on metal) and cases.ndjson, a line per pair: what it is made of. `-n` is how many, of each file; `--highest`
+ * what all others are clipped at, to be judged by 32000. The same seed makes the same pairs.
  *
  *     node --import tsx scripts/draw-metal.ts ct/train.npy others/validation.npy -o metal-pairs -n 560,60 --seed 1
  */
@@ -24,8 +24,8 @@ import { numbers, Shuffle } from "../lib/training/samples.ts";
 
 export const metals = ["titanium", "ti6al4v", "steel", "cocr", "copper", "amalgam", "gold"] as const;
 
-/** Between which HU the network works, and what most scanners clip at. */
-const [lowest, highest, scanners] = [-1000, 7000, 3071];
+/** Air, what most scanners clip at, and what a network need not tell apart. */
+const [lowest, scanners, plenty] = [-1000, 3071, 7000];
 /** Mask pixels per image pixel and axis. */
 const fine = 2;
 
@@ -189,8 +189,14 @@ function addDense(hu: Float32Array, size: number, dice: Dice): void {
   }
 }
 
-/** Pair `index` of a seed, out of a slice [n, n] of HU without metal. */
-export async function drawMetal(slice: Volume, size: number, seed: number, index: number): Promise<DrawnMetal> {
+/** Pair `index` of a seed, out of a slice [n, n] of HU without metal; images that no scanner clips are clipped at `highest` HU. */
+export async function drawMetal(
+  slice: Volume,
+  size: number,
+  seed: number,
+  index: number,
+  highest = plenty,
+): Promise<DrawnMetal> {
   const dice = new Dice(seed, index);
   const whole = slice.shape[0]!;
   const cut = Math.round(whole * dice.between(0.45, 1));
@@ -260,6 +266,7 @@ if (resolve(process.argv[1] ?? "") === fileURLToPath(import.meta.url)) {
       count: { type: "string", short: "n", default: "600" },
       size: { type: "string", default: "288" },
       seed: { type: "string", default: "1" },
+      highest: { type: "string", default: String(plenty) },
     },
   });
   const [size, seed] = [Number(values.size), Number(values.seed)];
@@ -276,7 +283,7 @@ if (resolve(process.argv[1] ?? "") === fileURLToPath(import.meta.url)) {
     for (let i = 0; i < counts[Math.min(k, counts.length - 1)]!; i++) {
       const at = order.at(i) * area;
       const slice = volume(Float32Array.from(array.data.subarray(at, at + area)), [side, side]);
-      const { hu, mask, said } = await drawMetal(slice, size, seed, cases.length);
+      const { hu, mask, said } = await drawMetal(slice, size, seed, cases.length, Number(values.highest));
       const whole = { signed: true, bitsStored: 16 } as const;
       await input.append((await storeSlices(hu.data, Float64Array.of(1), Float64Array.of(0), whole)).stored);
       await target.append(mask.data);

@@ -1,6 +1,6 @@
 /**
  * Masks of metal on the pairs that scripts/draw-metal.ts made: the network's beside the threshold's and findMetal's, Dice and false area
- * by metal, size and clipping, as Markdown. `findMetal` is told attenuation and is made for images that are not clipped.
+ * by metal, size and clipping, as Markdown. `findMetal` is made for images that are not clipped: draw them with `--highest 32000`.
  *
  *     node --import tsx bench/mar/metal-masks.ts TEST_PAIRS --model metal
  */
@@ -82,7 +82,7 @@ for (const [low, high] of [
 groups["one part"] = metal.filter(({ said }) => said.parts === 1);
 groups["several parts"] = metal.filter(({ said }) => said.parts > 1);
 groups["clipped at 3071 HU or below"] = metal.filter(({ said }) => said.clippedHu <= 3071);
-groups["not clipped below 7000 HU"] = metal.filter(({ said }) => said.clippedHu > 3071);
+groups["not clipped"] = metal.filter(({ said }) => said.clippedHu > 3071);
 
 const mean = (list: readonly number[]) => list.reduce((sum, v) => sum + v, 0) / list.length;
 console.log(
