@@ -31,9 +31,15 @@ export async function diffusionDetails(given: MarOptions) {
   const chosen = Object.entries(chainOf(given)).filter(([, value]) => value !== undefined);
   const { guarded: _, strength, ...rest } = { ...chainDefaults, ...(Object.fromEntries(chosen) as ChainOptions) };
   const start = given.start ?? "nmar";
-  const { model = priorName, precision = "float32" } = given;
+  const { model = priorName, precision } = given;
   const network = (await fileDigest(join(await modelFolder(model), "weights.safetensors"))).sha256;
-  return { start, ...rest, ...(start !== "noise" && { strength }), network, precision };
+  return {
+    start,
+    ...rest,
+    ...(start !== "noise" && { strength }),
+    network,
+    ...(precision === "int8" && { precision }),
+  };
 }
 
 /** The prior of `--model` for these images; it is disposed of when `use` is done. */
