@@ -3,7 +3,7 @@ export { type FeatureOptions, networkFeatures } from "./features.ts";
 export { type ModelOptions, type OnnxModel, openModel } from "./model.ts";
 export { type QuantizeOptions, type QuantizeReport, quantizeTrained } from "./quantize.ts";
 export type { Provider, Values } from "./session.ts";
-export { type RestorationModel, restorationModel, shippedModels } from "./shipped.ts";
+export { type MetalModel, metalModel, type RestorationModel, restorationModel, shippedModels } from "./shipped.ts";
 export {
   type ApplyOptions,
   applyTrained,

@@ -12,6 +12,7 @@ import { correctImages, segmentMetal, segmentMetalByNetwork } from "../../lib/ma
 import { loadTrained, type Trained } from "../../lib/models/index.ts";
 import { assertRejects } from "../support/assert-close.ts";
 import { cli } from "../support/cli.ts";
+import { writeCtSeries } from "../support/dicom.ts";
 import { temporaryFolder } from "../support/files.ts";
 import { hasOnnxRuntime, noOnnxRuntime } from "../support/onnxruntime.ts";
 import { testSuite } from "../support/suite.ts";
@@ -199,6 +200,26 @@ test("sinogram mar --metal-model: the metal, its record, and models that do not 
   await refused(await modelFolder("of-mr", { unit: "arbitrary" }), /segments images in arbitrary/);
   const both = ["mar", "--sinogram", input, "--geometry", input, "-o", output, "--metal-model", model];
   assert.is((await cli(...both)).code, 2);
+});
+
+test("a series by --metal-model is another series than one by the threshold", async () => {
+  const folder = join(base, "series");
+  const pixels = (i: number) => Int16Array.from(hu.data.subarray(i * n * n, (i + 1) * n * n));
+  writeCtSeries(folder, 3, (i) => ({ rows: n, columns: n, pixels: pixels(i) }));
+  const model = await modelFolder("of-series");
+  const corrected = async (out: string, ...more: string[]) => {
+    const { code, stdout, stderr } = await cli("mar", folder, "-o", join(base, out), "--json", "--report", ...more);
+    assert.is(code, 0, stderr);
+    return JSON.parse(stdout);
+  };
+  const plain = await corrected("plain");
+  const asked = ["--metal-model", model, "--threads", "1"];
+  const [first, second] = [await corrected("first", ...asked), await corrected("second", ...asked)];
+  assert.is(first.seriesUid, second.seriesUid);
+  assert.is.not(first.seriesUid, plain.seriesUid);
+  const record = await readFile(join(base, "first", "sinogram.json"), "utf8");
+  assert.match(record, /"metalModel":\s*\{\s*"name":\s*"of-series"/);
+  assert.match(await readFile(join(base, "first", "report.html"), "utf8"), /metal by the network of-series in 2/);
 });
 
 suite.run();

@@ -4,14 +4,19 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Volume, volume } from "../../lib/core/arrays.ts";
 import { gaussian } from "../../lib/image/gaussian.ts";
-import { combine } from "../../lib/image/pixels.ts";
-import { rmse } from "../../lib/metrics/index.ts";
-import { restorationModel, shippedModels } from "../../lib/models/index.ts";
+import { toHounsfield } from "../../lib/image/hounsfield.ts";
+import { clip, combine } from "../../lib/image/pixels.ts";
+import { segmentMetal, segmentMetalByNetwork, virtualScan } from "../../lib/mar/index.ts";
+import { dice, rmse } from "../../lib/metrics/index.ts";
+import { metalModel, restorationModel, shippedModels } from "../../lib/models/index.ts";
 import { normalNoise } from "../../lib/physics/noise.ts";
+import { parsePhysics } from "../../lib/physics/physics.ts";
+import { simulateScan } from "../../lib/physics/scan.ts";
 import { coarserPixels } from "../../lib/restore/degrade.ts";
 import { denoiseByNetwork } from "../../lib/restore/denoise.ts";
 import { lowDoseImages } from "../../lib/restore/low-dose.ts";
 import { enlarge, superResolve } from "../../lib/restore/super-resolve.ts";
+import { fbp } from "../../lib/tomography/fbp.ts";
 import { hasOnnxRuntime, noOnnxRuntime } from "../support/onnxruntime.ts";
 import { testSuite } from "../support/suite.ts";
 
@@ -23,13 +28,13 @@ const names = await shippedModels();
 suite("every model has a card with licence, data, split, metrics, and weights of its digest below 10 MB", async () => {
   assert.ok(names.length > 0);
   for (const name of names) {
-    const model = await restorationModel(name);
+    const model = name === "metal" ? await metalModel(name) : await restorationModel(name);
     assert.equal(model.name, name);
     const card = JSON.parse(await readFile(join(shelf, name, "model.json"), "utf8"));
     for (const field of ["licence", "data", "split", "metrics", "weightsSha256", "limits"])
       assert.ok(card[field], `${name}: ${field}`);
     let bytes = 0;
-    for (const file of await readdir(model.folder)) bytes += (await stat(join(model.folder, file))).size;
+    for (const file of await readdir(join(shelf, name))) bytes += (await stat(join(shelf, name, file))).size;
     assert.ok(bytes < 10 * 2 ** 20, `${name}: ${bytes} bytes`);
   }
 });
@@ -85,6 +90,23 @@ withNetworks("the enlarging network is nearer to the truth than bicubic interpol
     )[0]!;
     assert.ok(network < 0.85 * cubic, `${network} of ${cubic}`);
   }
+});
+
+withNetworks("the network for metal finds strong metal without its streaks, and none in a body without", async () => {
+  if (!names.includes("metal")) return;
+  const clean = await body();
+  const mask = new Uint8Array(96 * 96).map((_, i) => (Math.hypot((i % 96) - 36, Math.floor(i / 96) - 52) < 4 ? 1 : 0));
+  const geometry = virtualScan([96, 96], [2, 2]);
+  const physics = parsePhysics({ metal: { material: "steel", edge: "none" }, photons: 1e6 });
+  const scan = await simulateScan(clean, { geometry, physics, metalMask: volume(mask, [96, 96]), seed: 1 });
+  const streaky = await clip(await toHounsfield(await fbp(scan.sinogram, geometry), physics.muWater), -1024, 3071);
+  const { trained } = await metalModel("metal");
+  const found = await segmentMetalByNetwork(streaky, trained, { threads: 1 });
+  const [byNetwork] = await dice(found.metal, volume(mask, [96, 96]));
+  const [byThreshold] = await dice((await segmentMetal(streaky)).metal, volume(mask, [96, 96]));
+  assert.ok(byNetwork! > 0.8, `Dice ${byNetwork}, threshold ${byThreshold}`);
+  assert.ok(byNetwork! >= byThreshold! - 0.02, `Dice ${byNetwork}, threshold ${byThreshold}`);
+  assert.deepEqual((await segmentMetalByNetwork(clean, trained, { threads: 1 })).pixels, [0]);
 });
 
 suite.run();
