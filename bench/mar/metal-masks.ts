@@ -56,12 +56,24 @@ const [, rows, columns] = input.shape as [number, number, number];
 const size = rows * columns;
 const hu = volume(Float32Array.from(input.data.subarray(0, cases.length * size)), [cases.length, rows, columns]);
 
-const found = await segmentMetalByNetwork(hu, trained, {
-  threads: 1,
-  probability: Number(values.probability),
-});
+// images that are clipped low have a threshold of their own and go one by one
+const isLow = cases.map(({ clippedHu }) => clippedHu < 2500);
+const groupsOfSlices = [
+  cases.flatMap((_, i) => (isLow[i] ? [] : [i])),
+  ...cases.flatMap((_, i) => (isLow[i] ? [[i]] : [])),
+];
+const byNetwork = volume(new Uint8Array(hu.data.length), hu.shape);
+let byThreshold = 0;
+for (const group of groupsOfSlices) {
+  const some = volume(new Float32Array(group.length * size), [group.length, rows, columns]);
+  for (const [k, i] of group.entries()) some.data.set(hu.data.subarray(i * size, (i + 1) * size), k * size);
+  const options = { threads: 1, probability: Number(values.probability) };
+  const { metal, by } = await segmentMetalByNetwork(some, trained, options);
+  for (const [k, i] of group.entries()) byNetwork.data.set(metal.data.subarray(k * size, (k + 1) * size), i * size);
+  byThreshold += by.filter((whose) => whose === "threshold").length;
+}
 const masks = {
-  network: found.metal,
+  network: byNetwork,
   // slice by slice: where one is clipped says nothing of another
   threshold: volume(new Uint8Array(hu.data.length), hu.shape),
   adaptive: await findMetal(await toAttenuation(hu, 0.0192)),
@@ -119,7 +131,6 @@ const touched = names.map((key) => `${key} ${clean.filter((row) => row[key].wron
 console.log(
   `\nSlices without metal (${clean.length}): false pixels per slice ${falsePixels}; slices with any: ${touched}.`,
 );
-const byThreshold = found.by.filter((whose) => whose === "threshold").length;
 console.log(
   `The network's mask was too large, and the threshold's taken, in ${byThreshold} of ${cases.length} slices.`,
 );
