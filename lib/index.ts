@@ -148,9 +148,17 @@ export {
   denoise,
   denoiseByNetwork,
 } from "./restore/denoise.ts";
+export {
+  type ChangeMaps,
+  type ExplainOptions,
+  type Explanation,
+  explainChange,
+  explainRestoration,
+} from "./restore/explain.ts";
 export { type LowDoseOptions, lowDoseImages } from "./restore/low-dose.ts";
 export { type QuietPlaces, quietPlaces } from "./restore/quiet.ts";
 export { type EnlargeOptions, enlarge, superResolve } from "./restore/super-resolve.ts";
+export { type Support, type SupportOptions, unsupportedStructure } from "./restore/support.ts";
 export {
   backproject,
   type FilterName,

@@ -1,12 +1,14 @@
 /** `sinogram denoise`: noise out of images, by a trained network or a classic. */
-
+import type { Volume } from "../core/arrays.ts";
 import { isCodedError } from "../core/errors.ts";
 import { version } from "../core/version.ts";
 import { planesOf } from "../image/input.ts";
+import { clip } from "../image/pixels.ts";
 import { type RestorationModel, restorationModel } from "../models/index.ts";
-import { type ClassicalDenoiser, denoiseByNetwork, denoise as denoiseClassically } from "../restore/denoise.ts";
+import { type ClassicalDenoiser, denoiseByNetwork, denoise as denoiseClassically, seenHu } from "../restore/denoise.ts";
 import { quietPlaces } from "../restore/quiet.ts";
 import { type Command, jobOptions, quietly, type Run } from "./command.ts";
+import { type Explained, explained } from "./explained.ts";
 import { UsageError } from "./failure.ts";
 import { checkFits, type Made, type RestoredOptions, restored, type Source } from "./restored.ts";
 
@@ -37,8 +39,11 @@ async function made(source: Source, given: DenoiseOptions, run: Run): Promise<Ma
   if (chosen) {
     const { name, weightsSha256, licence } = chosen;
     const options = { ...jobOptions(run), strength, threads: run.options.threads };
+    const images = await denoiseByNetwork(source.images, chosen, options);
+    const why = given.explain ? await explainedIn(source, images, chosen, run) : undefined;
     return {
-      images: await denoiseByNetwork(source.images, chosen, options),
+      images,
+      ...(why && { explained: why.explained }),
       description: `Denoised, ${name}`.slice(0, 40),
       derivation: `Denoised by sinogram ${version} with the network ${name} at strength ${strength}.`,
       configuration: { operation: "denoise", version, method: "network", model: name, weightsSha256, strength },
@@ -46,10 +51,15 @@ async function made(source: Source, given: DenoiseOptions, run: Run): Promise<Ma
         ["Method", `network ${name}`],
         ["Strength", String(strength)],
         ...(licence ? ([["Licence of the model", licence]] as const) : []),
+        ...(why?.facts ?? []),
       ],
-      notes: ["A network can take away small faint structures together with noise: look at the difference."],
+      notes: [
+        "A network can take away small faint structures together with noise: look at the difference.",
+        ...(why?.notes ?? []),
+      ],
     };
   }
+  if (given.explain) throw new UsageError("--explain is for networks; a classic's change is the same everywhere.");
   const method = given.method === "auto" || given.method === "network" ? "bm3d" : given.method;
   const sigma = given.sigma ?? (await sigmaOf(source, run));
   const options = { ...jobOptions(run), method, strength, sigma };
@@ -65,6 +75,13 @@ async function made(source: Source, given: DenoiseOptions, run: Run): Promise<Ma
     ],
     notes: ["Slices are denoised one by one."],
   };
+}
+
+/** Padding is shown to a CT network as air. */
+async function explainedIn(source: Source, after: Volume, model: RestorationModel, run: Run): Promise<Explained> {
+  const { images: before, modality } = source;
+  const seen = model.unit === "HU" ? await clip(before, ...seenHu, quietly(run)) : before;
+  return explained({ before, after, model, seen, modality: modality ?? model.modality }, run);
 }
 
 /** The network that was asked for, or that suits; undefined: a classic. */

@@ -226,6 +226,10 @@ function addDenoise(program: Commander, start: Start): void {
         .default("auto"),
     )
     .option("--model <name>", "a shipped model, or a folder that train wrote")
+    .option(
+      "--explain",
+      "network: why it changes what it changes, and whether the images support it; writes the report",
+    )
     .option("--strength <factor>", "more or less than the method's own; default 1", positiveNumber)
     .option(
       "--sigma <value>",
@@ -241,6 +245,10 @@ function addSuperResolve(program: Commander, start: Start): void {
     .description("Enlarges slices of a DICOM series or an array file into an array file, over the same extent.")
     .addOption(new Option("--method <name>", "how").choices(["network", "lanczos", "bicubic"]).default("lanczos"))
     .option("--model <name>", "a shipped model, or a folder that train wrote")
+    .option(
+      "--explain",
+      "network: why it changes what it changes, and whether the images support it; writes the report",
+    )
     .option("--factor <n>", "lanczos, bicubic: how many times; default 2", count)
     .action((input, options) =>
       start(async () => (await import("./super-resolve.ts")).superResolve(input, options), options),

@@ -35,6 +35,8 @@ export interface RestoredOptions {
   modality?: "ct" | "mr";
   pixelMm?: [number, number];
   report?: boolean;
+  /** Of a network: why it changes what it changes, and whether the images support it, in the report. */
+  explain?: boolean;
   overwrite?: boolean;
 }
 
@@ -64,6 +66,11 @@ export interface Made {
   readonly notes: readonly string[];
   /** Of the report's layers instead of the source's, where that has another size. */
   readonly before?: Volume;
+  /** Further layers of the report, of the result's shape, and the weights of the slices that it shows. */
+  readonly explained?: {
+    readonly layers: readonly { name: string; hu: Volume }[];
+    readonly importance: readonly number[];
+  };
 }
 
 export interface Work {
@@ -80,7 +87,8 @@ const isArrayFile = (name: string): boolean =>
   /\.(npy|npz|nii|nii\.gz|hdr|img|raw|f32|mat|h5|hdf5|tiff?|png)(:[^/]*)?$/i.test(name);
 
 /** Reads, makes, writes. Throws what reading and writing throw; NaN in the images is refused with ERR_SINO_OUT_OF_RANGE. */
-export async function restored(input: string, given: RestoredOptions, work: Work, run: Run): Promise<number> {
+export async function restored(input: string, options: RestoredOptions, work: Work, run: Run): Promise<number> {
+  const given = { ...options, report: (options.report || options.explain) ?? false };
   if (isArrayFile(input)) return ofFile(input, given, work, run);
   await stat(input).catch((error) => {
     throw ioError("read", input, error);
@@ -304,10 +312,8 @@ async function pageOf(work: Work, source: Source, made: Made, seconds: number, r
   const span = Math.max(maximum - minimum, 1);
   return {
     title: work.title,
-    layers: [
-      { name: "Before", hu: before },
-      { name: "After", hu: made.images },
-    ],
+    layers: [{ name: "Before", hu: before }, { name: "After", hu: made.images }, ...(made.explained?.layers ?? [])],
+    ...(made.explained && { importance: made.explained.importance, shown: "that the input supports least" }),
     pixelMm: pixel,
     seconds,
     ...(!isHu && {

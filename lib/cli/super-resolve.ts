@@ -1,8 +1,9 @@
 /** `sinogram super-resolve`: twice as many rows and columns, by a trained network or interpolated. */
 import { version } from "../core/version.ts";
 import { restorationModel } from "../models/index.ts";
-import { enlarge, superResolve as superResolveByNetwork } from "../restore/super-resolve.ts";
+import { enlarge, standardized, superResolve as superResolveByNetwork } from "../restore/super-resolve.ts";
 import { type Command, jobOptions, quietly, type Run } from "./command.ts";
+import { explained } from "./explained.ts";
 import { UsageError } from "./failure.ts";
 import { checkFits, type Made, type RestoredOptions, restored, type Source } from "./restored.ts";
 
@@ -31,9 +32,14 @@ async function made(source: Source, given: SuperResolveOptions, run: Run): Promi
     const model = await restorationModel(given.model ?? "super-resolve-2");
     await checkFits(model, source, run);
     const { name, weightsSha256, licence } = model;
+    const large = await superResolveByNetwork(images, model, { ...jobOptions(run), threads: run.options.threads });
+    const before = await enlarge(images, { ...quietly(run), factor: model.factor, method: "cubic" });
+    const seen = given.explain ? await standardized(before, quietly(run)) : undefined;
+    const why = seen && (await explained({ before, after: large, model, seen, modality: source.modality }, run));
     return {
-      images: await superResolveByNetwork(images, model, { ...jobOptions(run), threads: run.options.threads }),
-      before: await enlarge(images, { ...quietly(run), factor: model.factor, method: "cubic" }),
+      images: large,
+      before,
+      ...(why && { explained: why.explained }),
       description: `Super-resolution, ${name}`.slice(0, 40),
       derivation: `Enlarged ${model.factor} times by sinogram ${version} with the network ${name}.`,
       configuration: { operation: "super-resolve", version, method, model: name, weightsSha256, factor: model.factor },
@@ -41,12 +47,15 @@ async function made(source: Source, given: SuperResolveOptions, run: Run): Promi
         ["Method", `network ${name}`],
         ["Factor", String(model.factor)],
         ...(licence ? ([["Licence of the model", licence]] as const) : []),
+        ...(why?.facts ?? []),
       ],
       notes: [
         "Before is the bicubic interpolation. What a network adds is what such images have, not what was measured.",
+        ...(why?.notes ?? []),
       ],
     };
   }
+  if (given.explain) throw new UsageError("--explain is for --method network; interpolation adds nothing.");
   const kernel = method === "bicubic" ? "cubic" : "lanczos";
   return {
     images: await enlarge(images, { ...quietly(run), factor, method: kernel }),

@@ -3,7 +3,7 @@
  * volumes that varies least, there is noise alone.
  */
 import { sizeOf, type Volume } from "../core/arrays.ts";
-import { combine, statistics, threshold } from "../image/pixels.ts";
+import { combine, quantile, statistics, threshold } from "../image/pixels.ts";
 import { type OperationOptions, runJob } from "../native/job.ts";
 import type { Shell } from "./gradients.ts";
 import { shellVolumes, volumeData } from "./slices.ts";
@@ -32,13 +32,6 @@ export async function noiseOf(dwi: Volume, shell: Shell, options: OperationOptio
   const { sum: count } = await statistics({ data: where, shape: [voxels] }, options);
   const short = Math.max(leastFactor, 1 - Math.sqrt(volumes / count));
   return Math.sqrt(Math.max(0, leastEigenvalue(covariance, volumes))) / short;
-}
-
-async function quantile(input: Float32Array, rank: number, { signal }: OperationOptions): Promise<number> {
-  const result = new Float64Array(3);
-  const parameters = { device: "cpu", count: input.length, input, ranks: Float64Array.of(rank), magnitudes: false };
-  await runJob("quantiles", { ...parameters, result }, { signal });
-  return result[0]!;
 }
 
 /** Of a symmetric matrix [n, n], by Jacobi's rotations. */

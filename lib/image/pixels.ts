@@ -1,7 +1,7 @@
 /** What is done to every pixel by itself, and statistics over all of them. Any shape. */
 import { type ArrayLike, checkArray, isArrayLike, sizeOf, type Volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
-import type { OperationOptions } from "../native/job.ts";
+import { type OperationOptions, runJob } from "../native/job.ts";
 import { flags, floats, type Mask, newImage, newMask, requireNumber, requireSameShape, run } from "./input.ts";
 
 export interface ThresholdOptions extends OperationOptions {
@@ -117,4 +117,16 @@ export async function requireFinite(image: ArrayLike, name: string, options: Ope
       `Expected finite numbers in ${name} but ${count} of ${sizeOf(image.shape)} are NaN or infinite. Replace them before the call.`,
       { details: { count } },
     );
+}
+
+/** The number of rank ⌊rank · (n − 1)⌋ of an array's n numbers, or of those that `where` sets; NaN where there are none. */
+export async function quantile(
+  input: Float32Array,
+  rank: number,
+  { signal, where }: OperationOptions & { where?: Uint8Array } = {},
+): Promise<number> {
+  const result = new Float64Array(3);
+  const parameters = { count: input.length, input, ranks: Float64Array.of(rank), magnitudes: false, result };
+  await runJob("quantiles", { device: "cpu", ...parameters, ...(where && { where }) }, { signal });
+  return result[0]!;
 }

@@ -10,6 +10,7 @@ export {
 } from "./description.ts";
 export {
   calibrationModel,
+  explanationModel,
   featureModel,
   type NetworkSummary,
   networkIn,

@@ -1,15 +1,19 @@
 /** One description, three graphs: to count, to use, and (lib/training) to train. */
 import { sinoError } from "../core/errors.ts";
 import {
+  abs,
   add,
   addLimits,
   type Calibration,
   flopsOf,
   Graph,
+  gradients,
+  max,
   mul,
   quantize,
   quantizedShare,
   reduceMean,
+  reduceSum,
   reshape,
   sigmoid,
   sub,
@@ -147,4 +151,44 @@ export function shareInInt8(
   calibration: Calibration,
 ): number {
   return quantizedShare(networkGraph(d, weights, size, {}), calibration);
+}
+
+/** Where a network has seen most: what enters the last convolution of those whose input is smallest. */
+function innermostOf(graph: Graph, x: Tensor): Tensor {
+  const entries = graph.nodes.flatMap(({ type, inputs }) => (/^Conv/.test(type) ? [inputs[0]!] : []));
+  const area = (t: Tensor): number => t.shape.slice(2).reduce((a, b) => a * b, 1);
+  const inner = entries.filter((t) => t !== x && t.shape[1]! > x.shape[1]!);
+  const least = Math.min(...inner.map(area));
+  const found = inner.findLast((t) => area(t) === least);
+  if (!found)
+    throw sinoError("ERR_SINO_UNSUPPORTED", "Expected a network with layers of several channels to look into.");
+  return found;
+}
+
+/**
+ * A model of why a network of images of images changes what it changes, by gradients. Inputs `x` and `region` of the same shape, a weight per
+ * pixel; the amount of change is Σ region · |y − x|. Outputs: `influence`, |∂amount/∂x|, and `attention`, Grad-CAM (R. Selvaraju et al.,
+ * ICCV 2017) on the innermost activations A: max(0, Σ_c A_c · mean ∂amount/∂A_c), at their size.
+ */
+export function explanationModel(
+  d: NetworkDescription,
+  weights: Weights,
+  size: NetworkSize,
+  outside: OutsideOptions = {},
+): Uint8Array<ArrayBuffer> {
+  const graph = networkGraph(d, weights, size, outside);
+  // inner activations are asked for, so they are kept
+  graph.segments.length = 0;
+  const x = graph.inputs[0]!;
+  const inner = innermostOf(graph, x);
+  const change = sub(graph.outputs.get("y")!, x);
+  const amount = reduceSum(mul(abs(change), graph.input("region", x.shape)));
+  const [byInput, byInner] = gradients(amount, [x, inner]) as [Tensor, Tensor];
+  const axes = [...inner.shape.keys()].slice(2);
+  const [batch, channels] = inner.shape as [number, number];
+  const share = reshape(reduceMean(byInner, axes), [batch, channels, ...axes.map(() => 1)]);
+  graph.outputs.clear();
+  graph.output("influence", abs(byInput));
+  graph.output("attention", max(reduceSum(mul(inner, share), [1]), 0));
+  return writeOnnx(graph);
 }

@@ -148,7 +148,7 @@ function facts({ facts: pairs, seconds }: ReportInput): string {
 function notes(input: ReportInput, { slices, affected }: PageModel): string {
   const count = slices.filter((s) => s.embedded >= 0).length;
   const embedding = input.importance
-    ? `${count} of ${slices.length} slices ${count === 1 ? "is" : "are"} embedded here, those with the largest errors, in whole ${unitOf(input)}.`
+    ? `${count} of ${slices.length} slices ${count === 1 ? "is" : "are"} embedded here, those ${input.shown ?? "with the largest errors"}, in whole ${unitOf(input)}.`
     : affected === 0
       ? "No slice has metal; one slice is embedded to look at."
       : count < affected

@@ -41,6 +41,8 @@ export interface ReportInput {
   maximumSlices?: number;
   /** Per slice: those with the largest are embedded; default those with the most metal. */
   importance?: readonly number[];
+  /** What `importance` is, in words; default "with the largest errors". */
+  shown?: string;
 }
 
 /** What writeReport writes. */

@@ -56,7 +56,7 @@ function checkedStrength(strength = 1): number {
 }
 
 /** Beyond these a CT network has seen nothing: it is shown the nearer end, and its change is added to what was there. */
-const seenHu = [-1024, 3071] as const;
+export const seenHu = [-1024, 3071] as const;
 
 /**
  * Slices through a trained denoiser, in tiles, in the unit that it was trained on: images + strength · (network(images) − images). For HU,

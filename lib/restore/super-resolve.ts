@@ -53,3 +53,10 @@ export async function deviationOf(images: ArrayLike, mean: number, job: Operatio
   const square = perSlice.reduce((sum, r) => sum + r * r, 0) / perSlice.length;
   return square > 0 ? Math.sqrt(square) : 1;
 }
+
+/** Images at mean 0 and deviation 1 over all of them, as networks that enlarge see them. */
+export async function standardized(images: ArrayLike, job: OperationOptions): Promise<Volume> {
+  const { mean } = await statistics(images, job);
+  const deviation = await deviationOf(images, mean, job);
+  return combine([[1 / deviation, images]], { ...job, offset: -mean / deviation });
+}
