@@ -158,6 +158,7 @@ export {
   explainRestoration,
 } from "./restore/explain.ts";
 export { type LowDoseOptions, lowDoseImages } from "./restore/low-dose.ts";
+export { type CorrectMotionOptions, correctMotion, type MotionCorrected } from "./restore/motion.ts";
 export { type QuietPlaces, quietPlaces } from "./restore/quiet.ts";
 export { type EnlargeOptions, enlarge, superResolve } from "./restore/super-resolve.ts";
 export { type Support, type SupportOptions, unsupportedStructure } from "./restore/support.ts";

@@ -255,6 +255,21 @@ function addSuperResolve(program: Commander, start: Start): void {
     );
 }
 
+function addCorrectMotion(program: Commander, start: Start): void {
+  restoring(program.command("correct-motion"))
+    .summary("ghosts and blur of motion out of MR slices, by a trained network held to the measured k-space")
+    .description("Corrects magnitude slices of an MR series (writes a derived series) or an array file, one by one.")
+    .option("--model <name>", "a shipped model, or a folder that train wrote", "correct-motion")
+    .addOption(
+      new Option("--phase <axis>", 'along what the phase was encoded: column is DICOM\'s "COL"')
+        .choices(["column", "row"])
+        .default("column"),
+    )
+    .action((input, options) =>
+      start(async () => (await import("./correct-motion.ts")).correctMotion(input, options), options),
+    );
+}
+
 function addEnhance(program: Commander, start: Start): void {
   restoring(program.command("enhance"))
     .summary("contrast for looking at (CLAHE, histogram), MR brightness made even (N4)")
@@ -453,6 +468,7 @@ function build(streams: Streams, settle: (code: number) => void): Commander {
     addMar,
     addDenoise,
     addSuperResolve,
+    addCorrectMotion,
     addEnhance,
     addDenoiseDwi,
     addEvaluate,

@@ -1,5 +1,5 @@
 /**
- * What denoise, super-resolve and enhance share: images come as a DICOM series or an array file, and go out the same way, with a
+ * What denoise, super-resolve, correct-motion and enhance share: images come as a DICOM series or an array file, and go out the same way, with a
  * record and, where asked, a report.
  */
 import { stat } from "node:fs/promises";
