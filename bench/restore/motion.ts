@@ -49,7 +49,7 @@ async function picked({ data, shape }: Volume): Promise<Volume> {
   return volume(all, [slices.length, rows, columns]);
 }
 
-const model = await restorationModel(values.model ?? "correct-motion");
+const model = await restorationModel(values.model ?? "run");
 for (const path of positionals) {
   const clean = await picked(await read(path));
   const { maximum: range } = await statistics(clean);

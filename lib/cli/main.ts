@@ -259,7 +259,7 @@ function addCorrectMotion(program: Commander, start: Start): void {
   restoring(program.command("correct-motion"))
     .summary("ghosts and blur of motion out of MR slices, by a trained network held to the measured k-space")
     .description("Corrects magnitude slices of an MR series (writes a derived series) or an array file, one by one.")
-    .option("--model <name>", "a shipped model, or a folder that train wrote", "correct-motion")
+    .requiredOption("--model <folder>", "a folder that train wrote; its card says MR")
     .addOption(
       new Option("--phase <axis>", 'along what the phase was encoded: column is DICOM\'s "COL"')
         .choices(["column", "row"])

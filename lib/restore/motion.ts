@@ -51,7 +51,7 @@ const keptBelow = [0.1, 0.3] as const;
  * 16 pixels), ERR_SINO_MODEL (a model that enlarges) and what `applyTrained` throws.
  *
  * @example
- * const { images, added } = await correctMotion(slices, await restorationModel("correct-motion"));
+ * const { images, added } = await correctMotion(slices, await restorationModel("run"));
  */
 export async function correctMotion(
   images: ArrayLike,
