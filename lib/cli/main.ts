@@ -377,7 +377,23 @@ function addTrain(program: Commander, start: Start): void {
     .argument("<config>", "JSON file (docs/training.md)")
     .requiredOption("-o, --output <folder>", "where to write")
     .option("--resume", "go on from the folder's checkpoint")
+    .option("--teacher <name>", "a model whose answers are the targets: a small network learns what a large one does")
     .action((config, options) => start(async () => (await import("./train.ts")).train(config, options), options));
+}
+
+function addPrune(program: Commander, start: Start): void {
+  common(program.command("prune"))
+    .summary("a trained network with fewer channels: smaller and faster")
+    .description(
+      "Takes the channels with the smallest L1 norm out of the layers of a trained dncnn, redcnn or unet and, with --config, trains what is left " +
+        "again. Fewer channels without training: weights and card alone.",
+    )
+    .argument("<model>", "a model that comes along, or a folder that train wrote")
+    .requiredOption("-o, --output <folder>", "new folder")
+    .requiredOption("--share <share>", "of every layer's channels to take away, above 0 and below 1", positiveNumber)
+    .option("--config <file>", "JSON file to train again with (docs/training.md); its network is replaced")
+    .option("--teacher <name>", "a model whose answers are the targets then")
+    .action((model, options) => start(async () => (await import("./prune.ts")).prune(model, options), options));
 }
 
 function addQuantize(program: Commander, start: Start): void {
@@ -475,6 +491,7 @@ function build(streams: Streams, settle: (code: number) => void): Commander {
     addBatch,
     addPrepare,
     addTrain,
+    addPrune,
     addQuantize,
     addSample,
     addDoctor,

@@ -32,6 +32,7 @@ export type NetworkDescription =
   | PatchGanDescription;
 
 const whole = z.int().min(1);
+const widths = z.record(z.string(), whole).optional();
 const norm = z.enum(["group", "batch", "none"]).optional();
 
 const schemas = {
@@ -53,6 +54,7 @@ const schemas = {
     context: whole.optional(),
     unshuffle: whole.optional(),
     residual: z.boolean().optional(),
+    widths,
   }),
   dncnn: z.strictObject({
     kind: z.literal("dncnn"),
@@ -60,12 +62,14 @@ const schemas = {
     depth: z.int().min(3).optional(),
     channels: whole.optional(),
     norm,
+    widths,
   }),
   redcnn: z.strictObject({
     kind: z.literal("redcnn"),
     inChannels: whole,
     channels: whole.optional(),
     kernel: whole.optional(),
+    widths,
   }),
   "n2n-unet": z.strictObject({
     kind: z.literal("n2n-unet"),

@@ -19,5 +19,6 @@ export {
   summarize,
   type Weights,
 } from "./network.ts";
+export { type Pruned, pruneNetwork } from "./prune.ts";
 export { InputSource, type ParameterSpec, Scope, type Source } from "./scope.ts";
 export type { UNetDescription } from "./unet.ts";

@@ -2,7 +2,7 @@
 import * as g from "../graph/index.ts";
 import { convLayer, type NormKind, normLayer } from "./layers.ts";
 import type { Scope } from "./scope.ts";
-import type { NetworkInputs } from "./unet.ts";
+import type { NetworkInputs, Widths } from "./unet.ts";
 
 /** Zhang et al. 2017 (IEEE TIP 26): conv, (conv, norm, ReLU) …, conv; predicts the noise, which is taken away. */
 export interface DnCnnDescription {
@@ -13,15 +13,18 @@ export interface DnCnnDescription {
   /** Default 64. */
   readonly channels?: number | undefined;
   readonly norm?: NormKind | undefined;
+  /** Of single layers, by their names, where they have fewer channels (prune.ts). */
+  readonly widths?: Widths | undefined;
 }
 
 export function dncnn(scope: Scope, { x }: NetworkInputs, d: DnCnnDescription): g.Tensor {
   const { depth = 17, channels = 64, norm = "batch" } = d;
-  let h = g.relu(convLayer(scope.in("first"), x!, channels));
+  const widthOf = (layer: string | number) => d.widths?.[layer] ?? channels;
+  let h = g.relu(convLayer(scope.in("first"), x!, widthOf("first")));
   for (let i = 0; i < depth - 2; i++) {
     const s = scope.in(i);
     h = g.relu(
-      normLayer(s.in("norm"), convLayer(s.in("conv"), h, channels, { bias: norm === "none" }), { kind: norm }),
+      normLayer(s.in("norm"), convLayer(s.in("conv"), h, widthOf(i), { bias: norm === "none" }), { kind: norm }),
     );
   }
   return g.sub(x!, convLayer(scope.in("last"), h, d.inChannels, { gain: 0.1 }));
@@ -35,12 +38,16 @@ export interface RedCnnDescription {
   readonly channels?: number | undefined;
   /** Default 5. */
   readonly kernel?: number | undefined;
+  /** Of single layers, by their names, where they have fewer channels (prune.ts). */
+  readonly widths?: Widths | undefined;
 }
 
 export function redcnn(scope: Scope, { x }: NetworkInputs, d: RedCnnDescription): g.Tensor {
   const { channels = 96, kernel = 5 } = d;
-  const down = (i: number, t: g.Tensor) => convLayer(scope.in(`conv${i}`), t, channels, { kernel, padding: 0 });
-  const up = (i: number, t: g.Tensor, width: number) => {
+  const widthOf = (layer: string) => d.widths?.[layer] ?? channels;
+  const down = (i: number, t: g.Tensor) =>
+    convLayer(scope.in(`conv${i}`), t, widthOf(`conv${i}`), { kernel, padding: 0 });
+  const up = (i: number, t: g.Tensor, width = widthOf(`tconv${i}`)) => {
     const s = scope.in(`tconv${i}`);
     const window = t.shape.slice(2).map(() => kernel);
     const inputs = t.shape[1]! * kernel ** window.length;
@@ -52,10 +59,10 @@ export function redcnn(scope: Scope, { x }: NetworkInputs, d: RedCnnDescription)
   const three = g.relu(down(3, two));
   const four = g.relu(down(4, three));
   const five = g.relu(down(5, four));
-  const six = g.relu(g.add(up(1, five, channels), four));
-  const seven = g.relu(up(2, six, channels));
-  const eight = g.relu(g.add(up(3, seven, channels), two));
-  const nine = g.relu(up(4, eight, channels));
+  const six = g.relu(g.add(up(1, five, four.shape[1]!), four));
+  const seven = g.relu(up(2, six));
+  const eight = g.relu(g.add(up(3, seven, two.shape[1]!), two));
+  const nine = g.relu(up(4, eight));
   return g.relu(g.add(up(5, nine, d.inChannels), x!));
 }
 

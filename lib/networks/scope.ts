@@ -38,6 +38,11 @@ export class Scope {
     return this.source.graph;
   }
 
+  /** As its parameters begin, without the last dot. */
+  get name(): string {
+    return this.#prefix.slice(0, -1);
+  }
+
   in(name: string | number): Scope {
     return new Scope(this.source, `${this.#prefix}${name}.`);
   }

@@ -16,6 +16,9 @@ import {
 } from "./layers.ts";
 import type { Scope } from "./scope.ts";
 
+/** Channels of layers that were pruned, by name; the others have their level's. */
+export type Widths = Readonly<Record<string, number>>;
+
 export interface UNetDescription {
   readonly kind: "unet";
   /** Axes of the images: 2 (default) or 3. */
@@ -45,6 +48,8 @@ export interface UNetDescription {
   readonly unshuffle?: number | undefined;
   /** The output is added to the input (its first channels). */
   readonly residual?: boolean | undefined;
+  /** Inside residual blocks, by their names ("down.0.0"), where there are fewer channels than outside (prune.ts). */
+  readonly widths?: Widths | undefined;
 }
 
 export type NetworkInputs = Readonly<Record<string, g.Tensor>>;
@@ -54,6 +59,7 @@ interface Style {
   readonly norm: NormKind;
   readonly activation: Activation;
   readonly embedding: g.Tensor | undefined;
+  readonly widths: Widths;
 }
 
 export function unet(scope: Scope, inputs: NetworkInputs, d: UNetDescription): g.Tensor {
@@ -64,6 +70,7 @@ export function unet(scope: Scope, inputs: NetworkInputs, d: UNetDescription): g
     norm: d.norm ?? (block === "residual" ? "group" : "batch"),
     activation: d.activation ?? (block === "residual" ? "silu" : "relu"),
     embedding: embed(scope.in("embedding"), inputs, d),
+    widths: d.widths ?? {},
   };
   const context = inputs["context"];
   const attend = (s: Scope, h: g.Tensor, level: number): g.Tensor => {
@@ -181,8 +188,9 @@ function blockOf(scope: Scope, x: g.Tensor, width: number, style: Style): g.Tens
     const second = convLayer(scope.in("conv2"), middle, width, { bias: norm === "none" });
     return activate(normLayer(scope.in("norm2"), second, { kind: norm }), activation);
   }
-  const scaleShift = embedding && linearLayer(scope.in("embedding"), embedding, 2 * width);
-  const h = normConv(scope, 1, x, width, style);
+  const inner = style.widths[scope.name] ?? width;
+  const scaleShift = embedding && linearLayer(scope.in("embedding"), embedding, 2 * inner);
+  const h = normConv(scope, 1, x, inner, style);
   const y = normConv(scope, 2, h, width, style, { scaleShift, gain: 0.1 });
   return g.add(y, x.shape[1] === width ? x : convLayer(scope.in("skip"), x, width, { kernel: 1 }));
 }

@@ -3,6 +3,7 @@ import { sizeOf } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import { lossWeights, noiseSchedule } from "../diffusion/schedule.ts";
 import type { Values } from "../models/session.ts";
+import { mirrored } from "../models/tiles.ts";
 import { normalNoise } from "../physics/noise.ts";
 import type { TrainingConfig } from "./config.ts";
 import { type Labels, labelFeeds, readAllLabels } from "./labels.ts";
@@ -189,7 +190,12 @@ export class Batches {
     };
     const perSample = (make: () => number): Values => ({ data: Float32Array.from(picks, make), shape: [n] });
     const feeds: Feeds = { input: take(input), weight: perSample(() => 1) };
-    if (this.#config.task !== "diffusion") feeds["target"] = target ? take(target, factor) : feeds["input"]!;
+    if (this.#config.task === "noise2void") {
+      feeds["target"] = feeds["input"]!;
+      feeds["input"] = blinded(feeds["target"], next);
+      // so many pixels count
+      feeds["weight"] = perSample(() => cell ** patch.length);
+    } else if (this.#config.task !== "diffusion") feeds["target"] = target ? take(target, factor) : feeds["input"]!;
     if (isWarped) {
       const { rotate = 0, zoom = [1, 1] } = data;
       const matrices = crops.flatMap(({ middle }) => {
@@ -222,6 +228,38 @@ export class Batches {
     const said = picks.map(({ sample }) => (next() < (data.drop ?? 0.1) && !isValidation ? undefined : sample));
     return { ...feeds, ...labelFeeds(labels, said) };
   }
+}
+
+/** One blind spot in every so many pixels along each axis. */
+const cell = 8;
+
+/**
+ * Images whose blind spots hold the value of a pixel nearby (two pixels at most along each axis), so that the network cannot see what it is
+ * asked for (A. Krull, T.-O. Buchholz, F. Jug, "Noise2Void", CVPR 2019). Mirrored at borders.
+ */
+function blinded({ data, shape }: Values, next: () => number): Values {
+  const original = data as Float32Array;
+  const result = original.slice();
+  const size = shape.slice(2);
+  const step = size.map((_, axis) => sizeOf(size.slice(axis + 1)));
+  const cells = size.map((n) => Math.ceil(n / cell));
+  const [images, pixels] = [shape[0]! * shape[1]!, sizeOf(size)];
+  for (let image = 0; image < images; image++)
+    for (let c = 0; c < sizeOf(cells); c++) {
+      let [at, from, rest] = [image * pixels, image * pixels, c];
+      for (let axis = size.length - 1; axis >= 0; axis--) {
+        const n = size[axis]!;
+        const i = (rest % cells[axis]!) * cell + Math.floor(next() * cell);
+        rest = Math.floor(rest / cells[axis]!);
+        const place = Math.min(n - 1, i);
+        at += place * step[axis]!;
+        from += mirrored(place + Math.floor(next() * 5) - 2, n) * step[axis]!;
+      }
+      // its own value, one time in 25, would leave it in sight
+      if (from === at) from += at % pixels === 0 ? Math.min(1, pixels - 1) : -1;
+      result[at] = original[from]!;
+    }
+  return { data: result, shape };
 }
 
 /** Box & Muller. */

@@ -49,7 +49,7 @@ const dataSchema = z.strictObject({
 
 const schema = z.strictObject({
   network: z.unknown(),
-  task: z.enum(["regression", "diffusion", "segmentation"]).optional(),
+  task: z.enum(["regression", "diffusion", "segmentation", "noise2void"]).optional(),
   data: dataSchema,
   loss: z
     .strictObject({
@@ -77,6 +77,8 @@ const schema = z.strictObject({
     .optional(),
   /** A weights.safetensors of the same network to start from. */
   from: z.string().optional(),
+  /** Folder of a trained network whose answers are the targets of training steps (distillation); validation keeps the real ones. */
+  teacher: z.string().optional(),
   /** How much of the moving average stays at each step; default 0.999, 0 keeps none. */
   average: share.optional(),
   schedule: z
@@ -165,6 +167,20 @@ function checkSegmentation({ task, data, loss, network }: TrainingConfig, source
   if (!isFit) throw refuse('the task segmentation expected an n2n-unet, or a unet without "time" and "residual".');
 }
 
+/** What a teacher and blind spots go with. */
+function checkSelf({ task = "regression", data, loss, network, teacher }: TrainingConfig, source: string): void {
+  const refuse = (what: string) => sinoError("ERR_SINO_IO_FORMAT", `${source}: ${what}`);
+  if (teacher !== undefined && (task !== "regression" || network.kind === "srresnet"))
+    throw refuse("a teacher expected the task regression and a network that keeps the size of images.");
+  if (task !== "noise2void") return;
+  const wrong = (["target", "rotate", "zoom", "noise"] as const).find((field) => data[field] !== undefined);
+  if (wrong) throw refuse(`the task noise2void learns from noisy images as they are: leave out data.${wrong}.`);
+  const odd = (["ssim", "perceptual", "adversarial"] as const).find((field) => loss?.[field]);
+  if (odd) throw refuse(`the task noise2void looks at single pixels: l1 or l2 instead of ${odd}.`);
+  if (network.kind === "srresnet")
+    throw refuse("the task noise2void expected a network that keeps the size of images.");
+}
+
 /** Checks a training run's JSON. Throws ERR_SINO_IO_FORMAT, which names the field and the right one where it is misspelt. */
 export function parseTraining(json: unknown, source = "training"): TrainingConfig {
   const checked = schema.safeParse(json);
@@ -194,6 +210,7 @@ export function parseTraining(json: unknown, source = "training"): TrainingConfi
   if (config.task === "diffusion" && !(config.network.kind === "unet" && config.network.time))
     throw sinoError("ERR_SINO_IO_FORMAT", `${source}: the task diffusion expected a unet with "time": true.`);
   checkSegmentation(config, source);
+  checkSelf(config, source);
   return config;
 }
 

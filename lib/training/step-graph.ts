@@ -36,6 +36,7 @@ import {
   type NetworkSize,
   type ParameterSpec,
   Scope,
+  type Source,
   summarize,
 } from "../networks/index.ts";
 import { bceLoss, diceLoss, fakeLoss, l1, l2, realLoss, ssimLoss } from "./losses.ts";
@@ -60,7 +61,7 @@ export interface LossDescription {
 /** What is done to the samples before the network sees them. */
 export interface Recipe {
   /** Targets of segmentation are masks, which are neither scaled nor changed by gain and shift. */
-  readonly task?: "regression" | "diffusion" | "segmentation" | undefined;
+  readonly task?: "regression" | "diffusion" | "segmentation" | "noise2void" | undefined;
   /** Values become (value − offset) · factor. */
   readonly offset?: number | undefined;
   readonly factor?: number | undefined;
@@ -73,7 +74,15 @@ export interface Recipe {
   readonly shift?: boolean | undefined;
 }
 
+/** A trained network whose answers training asks for. */
+export interface Teacher {
+  readonly network: NetworkDescription;
+  readonly weights: ReadonlyMap<string, Float32Array>;
+  readonly scale: { readonly offset: number; readonly factor: number };
+}
+
 export interface StepGraphOptions {
+  readonly teacher?: Teacher | undefined;
   readonly network: NetworkDescription;
   readonly size: NetworkSize;
   readonly loss: LossDescription;
@@ -135,6 +144,17 @@ interface Losses {
   readonly target: Tensor;
 }
 
+/** What a teacher makes of x, which it sees in its own scale. */
+function taught(x: Tensor, { network, weights, scale: own }: Teacher, { offset = 0, factor = 1 }: Recipe): Tensor {
+  const { graph } = x;
+  const take = ({ name, shape }: ParameterSpec): Tensor => graph.constant(weights.get(name)!, shape, `teacher.${name}`);
+  const source: Source = { graph, isTraining: false, parameter: take, buffer: take, update: () => undefined };
+  const gain = own.factor / factor;
+  const shift = (offset - own.offset) * own.factor;
+  const y = addNetwork(new Scope(source), { x: add(mul(x, gain), shift) }, network);
+  return mul(sub(y, shift), 1 / gain);
+}
+
 /** Adds samples, network and loss to a graph. */
 function addLoss(source: VectorSource, options: StepGraphOptions, outputShape: readonly number[]): Losses {
   const { network, size, recipe = {} } = options;
@@ -183,7 +203,10 @@ function addLoss(source: VectorSource, options: StepGraphOptions, outputShape: r
   const inputs: Record<string, Tensor> = { x };
   for (const { name, shape, type } of others) inputs[name] = graph.input(name, shape, type);
   const y = addNetwork(new Scope(source), inputs, network);
-  return { loss: lossOf(y, target, weight, options.loss), y, target };
+  if (options.teacher && source.isTraining) target = taught(x, options.teacher, recipe);
+  // blind spots are where the input is not what the target is; elsewhere the network could copy
+  const judged = recipe.task === "noise2void" ? where(equal(x, target), target, y) : y;
+  return { loss: lossOf(judged, target, weight, options.loss), y, target };
 }
 
 /** A discriminator beside the network: what it adds to the network's loss, its own loss, and its parameters. */

@@ -9,6 +9,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { sinoError } from "../core/errors.ts";
 import { ioError, makeFolder, writeFileAtomic } from "../core/files.ts";
 import { readSafetensors, writeSafetensors } from "../data/safetensors.ts";
+import { loadTrained } from "../models/index.ts";
 import { openSession, type Session, type Values } from "../models/session.ts";
 import type { ParameterSpec } from "../networks/index.ts";
 import { Ahead } from "./ahead.ts";
@@ -133,6 +134,7 @@ class Run {
       frugal: config.frugal ?? false,
       recipe: recipeOf(config, dataset),
       half: config.precision === "float16",
+      teacher: config.teacher === undefined ? undefined : await loadTrained(config.teacher),
     };
     const graph = stepGraph(graphOptions);
     await makeFolder(options.folder);
