@@ -11,8 +11,8 @@ export interface CorrectMotionOptions extends RestoredOptions {
   phase: "column" | "row";
 }
 
-/** Lines that gain more than this share of the measured energy hold structure that no rigid motion explains. */
-const mostAdded = 0.05;
+/** Undoing simulated motion of up to 4 pixels and 3.5 degrees adds 4 % in the middle of 180 slices, 23 % at most: more is not motion. */
+const mostAdded = 0.25;
 
 export function correctMotion(input: string, given: CorrectMotionOptions): Command {
   return (run) => {
@@ -40,7 +40,7 @@ async function made(source: Source, { model: name, phase }: CorrectMotionOptions
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   if (most > mostAdded)
     run.console.warn(
-      `Slice ${added.indexOf(most)}: lines of k-space gained ${percent(most)} of the energy measured, which rigid motion does not do: some structure may be invented. Look at the difference.`,
+      `Slice ${added.indexOf(most)}: lines of k-space gained ${percent(most)} of the energy measured, more than undoing motion does: some structure may be invented. Look at the difference.`,
     );
   const { weightsSha256, licence } = model;
   return {
@@ -57,7 +57,7 @@ async function made(source: Source, { model: name, phase }: CorrectMotionOptions
     ],
     notes: [
       "Magnitudes have no phase, so the motion itself is not known: the correction is what such images look like without ghosts.",
-      "Energy that lines of k-space gain is structure that the measurement does not support.",
+      "Lines of k-space gain little energy where motion is undone. Small structures gain less than that: none of them is vouched for.",
     ],
   };
 }

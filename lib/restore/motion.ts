@@ -1,7 +1,7 @@
 /**
  * Rigid motion out of MR magnitude slices: a trained network, and then what the measurement says. Lines of k-space that the network hardly
- * changes were hardly moved, and keep what was measured; and no line may gain much energy, since a rigid motion of the object turns phases
- * (translation) or moves energy to near lines (rotation) but makes none. (M. W. Haskell et al., "Network Accelerated Motion Estimation and
+ * changes were hardly moved, and keep what was measured; and no line should gain much energy, since a rigid motion of the object turns phases
+ * (translation) or moves energy to near lines (rotation), of which magnitudes lose a part. (M. W. Haskell et al., "Network Accelerated Motion Estimation and
  * Reduction", MRM 82, 2019, joins network and measurement for coil data; magnitudes have no phase to fit.)
  */
 import { type ArrayLike, checkArray, rowMajorStride, type Volume, volume } from "../core/arrays.ts";
