@@ -10,7 +10,7 @@ import { quietPlaces } from "../restore/quiet.ts";
 import { type Command, jobOptions, quietly, type Run } from "./command.ts";
 import { type Explained, explained } from "./explained.ts";
 import { UsageError } from "./failure.ts";
-import { checkFits, type Made, type RestoredOptions, restored, type Source } from "./restored.ts";
+import { checkFits, int8, type Made, type RestoredOptions, restored, type Source } from "./restored.ts";
 
 export interface DenoiseOptions extends RestoredOptions {
   method: ClassicalDenoiser | "network" | "auto";
@@ -46,7 +46,15 @@ async function made(source: Source, given: DenoiseOptions, run: Run): Promise<Ma
       ...(why && { explained: why.explained }),
       description: `Denoised, ${name}`.slice(0, 40),
       derivation: `Denoised by sinogram ${version} with the network ${name} at strength ${strength}.`,
-      configuration: { operation: "denoise", version, method: "network", model: name, weightsSha256, strength },
+      configuration: {
+        operation: "denoise",
+        version,
+        method: "network",
+        model: name,
+        weightsSha256,
+        strength,
+        ...int8(given),
+      },
       facts: [
         ["Method", `network ${name}`],
         ["Strength", String(strength)],
@@ -59,6 +67,7 @@ async function made(source: Source, given: DenoiseOptions, run: Run): Promise<Ma
       ],
     };
   }
+  if (given.precision === "int8") throw new UsageError("--precision int8 is for networks.");
   if (given.explain) throw new UsageError("--explain is for networks; a classic's change is the same everywhere.");
   const method = given.method === "auto" || given.method === "network" ? "bm3d" : given.method;
   const sigma = given.sigma ?? (await sigmaOf(source, run));
@@ -99,7 +108,7 @@ async function modelFor(source: Source, given: DenoiseOptions, run: Run): Promis
     );
   }
   try {
-    const found = await restorationModel(name);
+    const found = await restorationModel(name, { precision: given.precision });
     await checkFits(found, source, run);
     return found;
   } catch (error) {

@@ -226,6 +226,11 @@ function addDenoise(program: Commander, start: Start): void {
         .default("auto"),
     )
     .option("--model <name>", "a shipped model, or a folder that train wrote")
+    .addOption(
+      new Option("--precision <name>", "network: int8 where its card has a calibration; default float32").choices(
+        precisions,
+      ),
+    )
     .option(
       "--explain",
       "network: why it changes what it changes, and whether the images support it; writes the report",
@@ -245,6 +250,11 @@ function addSuperResolve(program: Commander, start: Start): void {
     .description("Enlarges slices of a DICOM series or an array file into an array file, over the same extent.")
     .addOption(new Option("--method <name>", "how").choices(["network", "lanczos", "bicubic"]).default("lanczos"))
     .option("--model <name>", "a shipped model, or a folder that train wrote")
+    .addOption(
+      new Option("--precision <name>", "network: int8 where its card has a calibration; default float32").choices(
+        precisions,
+      ),
+    )
     .option(
       "--explain",
       "network: why it changes what it changes, and whether the images support it; writes the report",

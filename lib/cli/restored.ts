@@ -12,7 +12,7 @@ import { type LoadedArray, toFloat32 } from "../data/array-files.ts";
 import { type CtSeries, readSeries } from "../data/dicom/read.ts";
 import { type DerivedSeries, writeDerivedSeries } from "../data/dicom/write.ts";
 import { requireFinite, statistics } from "../image/pixels.ts";
-import type { RestorationModel } from "../models/index.ts";
+import type { Precision, RestorationModel } from "../models/index.ts";
 import { storeSlices } from "../native/ops.ts";
 import { qualityTables } from "../report/quality.ts";
 import { type ReportInput, writeReport } from "../report/report.ts";
@@ -37,6 +37,8 @@ export interface RestoredOptions {
   report?: boolean;
   /** Of a network: why it changes what it changes, and whether the images support it, in the report. */
   explain?: boolean;
+  /** Of a network; default float32. */
+  precision?: Precision;
   overwrite?: boolean;
 }
 
@@ -82,6 +84,9 @@ export interface Work {
   /** The result has more pixels than a derived series could have. */
   readonly isLarger?: boolean;
 }
+
+/** What a record says of a network's precision, where it is not float32. */
+export const int8 = ({ precision }: RestoredOptions) => (precision === "int8" ? { precision } : {});
 
 const isArrayFile = (name: string): boolean =>
   /\.(npy|npz|nii|nii\.gz|hdr|img|raw|f32|mat|h5|hdf5|tiff?|png)(:[^/]*)?$/i.test(name);

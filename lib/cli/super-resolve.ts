@@ -5,7 +5,7 @@ import { enlarge, standardized, superResolve as superResolveByNetwork } from "..
 import { type Command, jobOptions, quietly, type Run } from "./command.ts";
 import { explained } from "./explained.ts";
 import { UsageError } from "./failure.ts";
-import { checkFits, type Made, type RestoredOptions, restored, type Source } from "./restored.ts";
+import { checkFits, int8, type Made, type RestoredOptions, restored, type Source } from "./restored.ts";
 
 export interface SuperResolveOptions extends RestoredOptions {
   method: "network" | "lanczos" | "bicubic";
@@ -29,7 +29,7 @@ async function made(source: Source, given: SuperResolveOptions, run: Run): Promi
   const { images } = source;
   const { method, factor = 2 } = given;
   if (method === "network") {
-    const model = await restorationModel(given.model ?? "super-resolve-2");
+    const model = await restorationModel(given.model ?? "super-resolve-2", { precision: given.precision });
     await checkFits(model, source, run);
     const { name, weightsSha256, licence } = model;
     const large = await superResolveByNetwork(images, model, { ...jobOptions(run), threads: run.options.threads });
@@ -42,7 +42,15 @@ async function made(source: Source, given: SuperResolveOptions, run: Run): Promi
       ...(why && { explained: why.explained }),
       description: `Super-resolution, ${name}`.slice(0, 40),
       derivation: `Enlarged ${model.factor} times by sinogram ${version} with the network ${name}.`,
-      configuration: { operation: "super-resolve", version, method, model: name, weightsSha256, factor: model.factor },
+      configuration: {
+        operation: "super-resolve",
+        version,
+        method,
+        model: name,
+        weightsSha256,
+        factor: model.factor,
+        ...int8(given),
+      },
       facts: [
         ["Method", `network ${name}`],
         ["Factor", String(model.factor)],
@@ -55,6 +63,7 @@ async function made(source: Source, given: SuperResolveOptions, run: Run): Promi
       ],
     };
   }
+  if (given.precision === "int8") throw new UsageError("--precision int8 is for --method network.");
   if (given.explain) throw new UsageError("--explain is for --method network; interpolation adds nothing.");
   const kernel = method === "bicubic" ? "cubic" : "lanczos";
   return {

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fileDigest } from "../batch/digest.ts";
 import { sinoError } from "../core/errors.ts";
-import { loadTrained, type Trained } from "./trained.ts";
+import { loadTrained, type Precision, type Trained } from "./trained.ts";
 
 const shelf = fileURLToPath(new URL("../../models", import.meta.url));
 
@@ -65,9 +65,12 @@ export async function modelFolder(nameOrFolder: string): Promise<string> {
  * A model by the name of a shipped one, or by the folder that `sinogram train` wrote. Throws ERR_SINO_MODEL (no such model, or one that
  * does not make images of images), and what `loadTrained` throws.
  */
-export async function restorationModel(nameOrFolder: string): Promise<RestorationModel> {
+export async function restorationModel(
+  nameOrFolder: string,
+  { precision }: { precision?: Precision | undefined } = {},
+): Promise<RestorationModel> {
   const folder = await modelFolder(nameOrFolder);
-  const trained = await loadTrained(folder);
+  const trained = await loadTrained(folder, { precision });
   if (trained.isSegmentation)
     throw sinoError("ERR_SINO_MODEL", `${nameOrFolder} gives masks (task segmentation); it restores no images.`);
   if (trained.diffusion)

@@ -236,6 +236,7 @@ test("options that do not belong to a method are usage errors", async () => {
     ["--method", "nlm", "--model", "x"],
     ["--method", "median", "--sigma", "3"],
     ["--strength", "0"],
+    ["--method", "nlm", "--precision", "int8"],
   ])
     assert.equal((await cli("denoise", input, "-o", fresh(".npy"), ...more)).code, 2, more.join(" "));
 });
