@@ -89,6 +89,12 @@ const trustBy = {
   subray: { scatterError: 1e-4, crosstalk: 0.03, metalError: 0.02, edge: 0.25, clear: 0.06, width: 0.02 },
 };
 
+/**
+ * Below, the rays of the trace are replaced as they were measured: what is added to the inversion as FBP of a change of its projections
+ * leaves its finest noise, which projecting it does not see.
+ */
+const fewPhotons = 3e5;
+
 /** A slice whose physics does not fit: NMAR of the same metal, and the rays as they were measured. */
 async function fromNmar(number: number, body: Mask, sinograms: Volume, options: StartOptions): Promise<ChainSlice> {
   const mask = options.metalMask ? body : await dilate(body, { radius: 1, ...options.job });
@@ -107,6 +113,8 @@ async function fromPhysics(sinograms: Volume, options: StartOptions): Promise<St
     const [anchor, body] = [sliceAt(images, number), sliceAt(metal, number)];
     const { material = "titanium", density = 1, share = 0, edge } = found.slices[number]!;
     if (share === 0) return fromNmar(number, body, sinograms, options);
+    if (physics.photons < fewPhotons)
+      return { ...(await fromNmar(number, body, sinograms, options)), start: anchor, before: anchor };
     const known = materialOf(material);
     const level = linearAttenuation(known, physics.referenceKeV, known.density * density);
     const support = await dilate(body, { radius: supportPixels, ...job });
