@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "native/cpu/kernels.h"
+#include "native/cpu/transposed.h"
 
 namespace sino::cpu {
 
@@ -38,7 +39,6 @@ Lanes next_lanes(int64_t slices_left) {
 
 void interleave_lines(const Context& context, const float* slices, int64_t slice_stride, int64_t rows, int64_t columns,
                       bool along_rows, const LineLayout& layout, float* lines) {
-  (void)rows;
   const int64_t line_step = along_rows ? columns : 1, position_step = along_rows ? 1 : columns;
   context.parallel_for(layout.lines, kLinesPerChunk, [&](int64_t begin, int64_t end) {
     with_width(layout.lanes.width, [&](auto width) {
@@ -50,6 +50,9 @@ void interleave_lines(const Context& context, const float* slices, int64_t slice
         std::memset(line, 0, sizeof(float) * W);
         std::memset(line + (layout.positions + 1) * W, 0, sizeof(float) * 2 * W);
       }
+      if (W == 1 && !along_rows)
+        return transpose_part(slices + begin, columns, rows, end - begin, lines + begin * layout.line_stride() + 1,
+                              layout.line_stride());
       for (int64_t block = 0; block < layout.positions; block += kLinesPerChunk) {
         const int64_t stop = std::min(layout.positions, block + kLinesPerChunk);
         for (int64_t m = begin; m < end; m++) {
@@ -71,6 +74,9 @@ void deinterleave_lines(const Context& context, const float* lines, const LineLa
   context.parallel_for(rows, kLinesPerChunk, [&](int64_t begin, int64_t end) {
     with_width(layout.lanes.width, [&](auto width) {
       constexpr int W = decltype(width)::value;
+      if (W == 1 && !along_rows)
+        return transpose_part(lines + 1 + begin, column_step, columns, end - begin, slices + begin * columns, columns,
+                              add);
       for (int64_t block = 0; block < columns; block += kLinesPerChunk) {
         const int64_t stop = std::min(columns, block + kLinesPerChunk);
         for (int64_t r = begin; r < end; r++)

@@ -31,6 +31,8 @@ using Rays = Scratch<JosephRay>;
 struct TurnedRays {
   TurnedScan scan;
   Rays rays;
+  bool used[2];  // whether any ray runs along columns, along rows
+  bool is_turned() const { return scan.turns.size() > 1; }
 };
 
 Rays all_rays(const Context& context, const Geometry& g) {
@@ -46,7 +48,16 @@ Rays all_rays(const Context& context, const Geometry& g) {
 TurnedRays turned_rays(const Context& context, const Geometry& g) {
   TurnedScan scan = turned_scan(g);
   Rays rays = all_rays(context, scan.geometry);
-  return {std::move(scan), std::move(rays)};
+  TurnedRays turned{std::move(scan), std::move(rays), {false, false}};
+  for (int64_t i = 0; i < turned.rays.size(); i++)
+    if (turned.rays[i].first < turned.rays[i].last) turned.used[turned.rays[i].along_rows] = true;
+  return turned;
+}
+
+// Two unturned slices would leave half of the narrowest vector idle: one after the other costs no more.
+int64_t at_once_of(const TurnedRays& table, int64_t slices) {
+  if (!table.is_turned() && slices == 2) return 1;
+  return std::min(slices, slices_at_once(table.scan));
 }
 
 LineLayout layout_of(const Grid& grid, bool along_rows, Lanes lanes) {
@@ -54,14 +65,19 @@ LineLayout layout_of(const Grid& grid, bool along_rows, Lanes lanes) {
 }
 
 // `units` of progress in all.
-void project_batch(const Context& context, const Geometry& g, const Rays& rays, Lanes lanes, const float* images,
-                   float* sinograms, int64_t units) {
+void project_batch(const Context& context, const TurnedRays& table, Lanes lanes, const float* images, float* sinograms,
+                   int64_t units) {
+  const Geometry& g = table.scan.geometry;
+  const Rays& rays = table.rays;
   const SimdKernels& simd = simd_kernels();
   const LineLayout layouts[2] = {layout_of(g.grid, false, lanes), layout_of(g.grid, true, lanes)};
-  Scratch<float> lines[2] = {context.scratch<float>(layouts[0].size()), context.scratch<float>(layouts[1].size())};
-  for (int by_rows : {0, 1})
+  Scratch<float> lines[2];
+  for (int by_rows : {0, 1}) {
+    if (!table.used[by_rows]) continue;
+    lines[by_rows] = context.scratch<float>(layouts[by_rows].size());
     interleave_lines(context, images, g.grid.pixels(), g.grid.rows, g.grid.columns, by_rows, layouts[by_rows],
                      lines[by_rows].data());
+  }
   std::atomic<int64_t> views_done{0};
   context.parallel_for(g.views(), kViewsPerTask, [&](int64_t first_view, int64_t last_view) {
     alignas(64) float sums[kViewsPerTask][kBinsPerBlock][16];
@@ -70,6 +86,7 @@ void project_batch(const Context& context, const Geometry& g, const Rays& rays, 
       const int64_t k1 = std::min(g.bins, k0 + kBinsPerBlock);
       std::memset(sums, 0, sizeof sums);
       for (int by_rows : {0, 1}) {
+        if (!table.used[by_rows]) continue;
         for (int64_t m = 0; m < layouts[by_rows].lines; m += kLinesPerBlock) {
           for (int64_t k = k0; k < k1; k++) {
             for (int64_t v = first_view; v < last_view; v++) {
@@ -93,8 +110,10 @@ void project_batch(const Context& context, const Geometry& g, const Rays& rays, 
   });
 }
 
-void transpose_batch(const Context& context, const Geometry& g, const Rays& rays, Lanes lanes, const float* sinograms,
+void transpose_batch(const Context& context, const TurnedRays& table, Lanes lanes, const float* sinograms,
                      float* images, int64_t units) {
+  const Geometry& g = table.scan.geometry;
+  const Rays& rays = table.rays;
   const SimdKernels& simd = simd_kernels();
   Scratch<float> values = context.scratch<float>(g.rays() * lanes.width);  // weighted, interleaved
   context.parallel_for(g.views(), 16, [&](int64_t begin, int64_t end) {
@@ -103,8 +122,10 @@ void transpose_batch(const Context& context, const Geometry& g, const Rays& rays
         values[i * lanes.width + lane] = rays[i].weight * sinograms[std::min(lane, lanes.used - 1) * g.rays() + i];
   });
   std::atomic<int64_t> lines_done{0};
-  const int64_t all_lines = g.grid.rows + g.grid.columns;
+  const int64_t all_lines = table.used[0] * g.grid.columns + table.used[1] * g.grid.rows;
+  if (all_lines == 0) std::fill_n(images, lanes.used * g.grid.pixels(), 0.0f);
   for (int by_rows : {1, 0}) {
+    if (!table.used[by_rows]) continue;
     const LineLayout layout = layout_of(g.grid, by_rows, lanes);
     Scratch<float> lines = context.scratch<float>(layout.size());
     context.parallel_for(layout.lines, kLinesPerTask, [&](int64_t begin, int64_t end) {
@@ -122,8 +143,8 @@ void transpose_batch(const Context& context, const Geometry& g, const Rays& rays
       const int64_t before = lines_done.fetch_add(end - begin), after = before + end - begin;
       context.job.advance(after * units / all_lines - before * units / all_lines);
     });
-    deinterleave_lines(context, lines.data(), layout, g.grid.rows, g.grid.columns, by_rows, /*add=*/!by_rows, images,
-                       g.grid.pixels());
+    deinterleave_lines(context, lines.data(), layout, g.grid.rows, g.grid.columns, by_rows,
+                       /*add=*/!by_rows && table.used[1], images, g.grid.pixels());
   }
 }
 
@@ -135,14 +156,15 @@ void joseph_project(const Context& context, const JosephArgs& args) {
   const auto table = prepared_table<TurnedRays>(args.prepared, [&] { return turned_rays(context, g); });
   const TurnedScan& scan = table->scan;
   const int64_t turns = static_cast<int64_t>(scan.turns.size()), rays = scan.geometry.rays();
-  const int64_t at_once = std::min(args.slices, slices_at_once(scan));
-  Scratch<float> images = context.scratch<float>(at_once * turns * g.grid.pixels());
+  const int64_t at_once = at_once_of(*table, args.slices);
+  Scratch<float> images = context.scratch<float>(table->is_turned() ? at_once * turns * g.grid.pixels() : 0);
   Scratch<float> sinograms = context.scratch<float>(at_once * turns * rays);
   for (int64_t s = 0; s < args.slices; s += at_once) {
     const int64_t slices = std::min(at_once, args.slices - s);
-    turn_images(context, scan, slices, args.input + s * g.grid.pixels(), images.data());
-    project_batch(context, scan.geometry, table->rays, next_lanes(slices * turns), images.data(), sinograms.data(),
-                  slices * g.views());
+    const float* input = args.input + s * g.grid.pixels();
+    if (table->is_turned()) turn_images(context, scan, slices, input, images.data());
+    project_batch(context, *table, next_lanes(slices * turns), table->is_turned() ? images.data() : input,
+                  sinograms.data(), slices * g.views());
     turn_views_back(context, scan, g.views(), slices, sinograms.data(), args.output + s * g.rays());
   }
 }
@@ -153,15 +175,16 @@ void joseph_transpose(const Context& context, const JosephArgs& args) {
   const auto table = prepared_table<TurnedRays>(args.prepared, [&] { return turned_rays(context, g); });
   const TurnedScan& scan = table->scan;
   const int64_t turns = static_cast<int64_t>(scan.turns.size()), rays = scan.geometry.rays();
-  const int64_t at_once = std::min(args.slices, slices_at_once(scan));
-  Scratch<float> images = context.scratch<float>(at_once * turns * g.grid.pixels());
+  const int64_t at_once = at_once_of(*table, args.slices);
+  Scratch<float> images = context.scratch<float>(table->is_turned() ? at_once * turns * g.grid.pixels() : 0);
   Scratch<float> sinograms = context.scratch<float>(at_once * turns * rays);
   for (int64_t s = 0; s < args.slices; s += at_once) {
     const int64_t slices = std::min(at_once, args.slices - s);
     turn_views(context, scan, g.views(), slices, args.input + s * g.rays(), sinograms.data());
-    transpose_batch(context, scan.geometry, table->rays, next_lanes(slices * turns), sinograms.data(), images.data(),
-                    slices * g.views());
-    sum_turned_images(context, scan, slices, images.data(), args.output + s * g.grid.pixels());
+    float* output = args.output + s * g.grid.pixels();
+    transpose_batch(context, *table, next_lanes(slices * turns), sinograms.data(),
+                    table->is_turned() ? images.data() : output, slices * g.views());
+    if (table->is_turned()) sum_turned_images(context, scan, slices, images.data(), output);
   }
 }
 

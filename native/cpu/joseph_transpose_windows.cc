@@ -18,6 +18,7 @@
 #include "native/cpu/cpu.h"
 #include "native/cpu/joseph_paths.h"
 #include "native/cpu/kernels.h"
+#include "native/cpu/transposed.h"
 #include "native/cpu/view_tables.h"
 
 namespace sino::cpu {
@@ -133,7 +134,12 @@ struct TransposePlan {
         for (int64_t k = 0; k < g.bins; k++) w[k] = along_rows[k] ? w[k] : -w[k];
       }
     });
+    for (int by_rows : {0, 1})
+      for (int64_t v = 0; v < g.views(); v++) used[by_rows] |= ends[by_rows][2 * v] < ends[by_rows][2 * v + 1];
   }
+
+  // One upright image of each slice: there is nothing to collect.
+  bool is_plain() const { return turned.turns == 1 && turned.quarter[0] == 0 && !used[0]; }
 
   // Distance from ray to ray along a line, in pixels per bin at the depth of the axis, and the least of each 32.
   void set_spacing(int64_t v, const float* w) {
@@ -162,6 +168,7 @@ struct TransposePlan {
   Scratch<float> weight;  // of a ray; negative where it runs along columns
   Scratch<float> spacing, closest;
   std::vector<int64_t> ends[2];  // first and past the last bin of each class that runs along columns, along rows
+  bool used[2] = {};             // whether any does
   float tangents[34], cosines[34];
 };
 
@@ -171,17 +178,21 @@ struct Planes {
     const Grid& grid = plan.g.grid;
     view_stride = most * plan.stride;
     for (int by_rows : {0, 1}) {
+      if (!plan.used[by_rows]) continue;
       lines[by_rows] = by_rows ? grid.rows : grid.columns;
       positions[by_rows] = by_rows ? grid.columns : grid.rows;
       values[by_rows] = context.scratch<float>(plan.g.views() * view_stride);
-      images[by_rows] = context.scratch<float>(most * grid.pixels());
+      if (plan.is_plain()) continue;
+      memory[by_rows] = context.scratch<float>(most * grid.pixels());
+      images[by_rows] = memory[by_rows].data();
     }
   }
   const int64_t most;
   int64_t view_stride;
-  int64_t lines[2], positions[2];
+  int64_t lines[2] = {}, positions[2] = {};
   Scratch<float> values[2];  // [class][plane][bin]
-  Scratch<float> images[2];  // [plane][line][position]
+  Scratch<float> memory[2];
+  float* images[2] = {};  // [plane][line][position]
 };
 
 struct Transpose {
@@ -221,7 +232,7 @@ struct Transpose {
     const int by_rows = tile.by_rows;
     const WindowKernels& windows = *simd_kernels().windows;
     const int64_t stride = planes.positions[by_rows];
-    float* image = planes.images[by_rows].data() + tile.first_line * stride + tile.first_position;
+    float* image = planes.images[by_rows] + tile.first_line * stride + tile.first_position;
     if (!windows.transpose_look(plan.tables.table, tile, look)) {
       if (tile.lines <= 4) return add_pixels(tile, image);
       TransposeLines part = tile;
@@ -296,7 +307,7 @@ struct Transpose {
         tile.lines = static_cast<int>(std::min<int64_t>(kTile, planes.lines[by_rows] - tile.first_line));
         const int64_t positions = planes.positions[by_rows];
         for (int64_t p = 0; p < count(); p++)
-          std::fill_n(planes.images[by_rows].data() + p * plan.g.grid.pixels() + tile.first_line * positions,
+          std::fill_n(planes.images[by_rows] + p * plan.g.grid.pixels() + tile.first_line * positions,
                       tile.lines * positions, 0.0f);
         for (tile.first_view = 0; tile.first_view < plan.g.views(); tile.first_view += kTransposeViews) {
           tile.views = std::min(kTransposeViews, plan.g.views() - tile.first_view);
@@ -315,40 +326,45 @@ struct Transpose {
 
   // images = all planes of a slice, turned back, lying and upright.
   void collect(float* output) const {
-    const Grid& grid = plan.g.grid;
-    const int64_t rows = grid.rows, columns = grid.columns, pixels = grid.pixels(), turns = plan.turned.turns;
+    const int64_t rows = plan.g.grid.rows, pixels = plan.g.grid.pixels(), turns = plan.turned.turns;
+    if (!plan.used[0] && !plan.used[1]) std::fill_n(output, slices * pixels, 0.0f);
     context.parallel_for(slices * rows, kTile, [&](int64_t begin, int64_t end) {
-      for (int64_t block = 0; block < columns; block += kTile)
+      for (int64_t count = 0; begin < end; begin += count) {
+        const int64_t slice = begin / rows, row = begin % rows;
+        count = std::min(end - begin, rows - row);
+        bool add = false;
         for (int64_t j = 0; j < turns; j++)
           for (int by_rows : {1, 0}) {
-            // element (row, column) of the slice is at origin + row·down + column·right
-            int64_t row0 = 0, column0 = 0, down = by_rows ? columns : 1, right = by_rows ? 1 : rows;
-            const int quarter = plan.turned.quarter[j];
-            const int64_t row_step = down, column_step = right;
-            if (quarter == 1) row0 = 0, column0 = columns - 1, down = -column_step, right = row_step;
-            if (quarter == 2) row0 = rows - 1, column0 = columns - 1, down = -row_step, right = -column_step;
-            if (quarter == 3) row0 = rows - 1, column0 = 0, down = column_step, right = -row_step;
-            const int64_t origin = row0 * row_step + column0 * column_step;
-            const bool set = j == 0 && by_rows;
-            const int64_t stop = std::min(columns, block + kTile);
-            const auto add = [&](auto right) {  // a constant where neighbours are neighbours: vector code
-              for (int64_t i = begin; i < end; i++) {
-                const int64_t slice = i / rows, row = i % rows;
-                const float* source =
-                    planes.images[by_rows].data() + (slice * turns + j) * pixels + origin + row * down;
-                float* target = output + slice * pixels + row * columns;
-                if (set) std::fill(target + block, target + stop, 0.0f);
-                for (int64_t c = block; c < stop; c++) target[c] += source[c * right];
-              }
-            };
-            if (right == 1)
-              add(std::integral_constant<int64_t, 1>());
-            else if (right == -1)
-              add(std::integral_constant<int64_t, -1>());
-            else
-              add(right);
+            if (!plan.used[by_rows]) continue;
+            collect_rows(by_rows, j, planes.images[by_rows] + (slice * turns + j) * pixels, row, count,
+                         output + slice * pixels, add);
+            add = true;
           }
+      }
     });
+  }
+
+  // `count` rows of a slice from plane j: element (row, column) is at origin + row·down + column·right there.
+  void collect_rows(int by_rows, int64_t j, const float* plane, int64_t row, int64_t count, float* output,
+                    bool add) const {
+    const int64_t rows = plan.g.grid.rows, columns = plan.g.grid.columns;
+    const int64_t row_step = by_rows ? columns : 1, column_step = by_rows ? 1 : rows;
+    int64_t row0 = 0, column0 = 0, down = row_step, right = column_step;
+    const int quarter = plan.turned.quarter[j];
+    if (quarter == 1) column0 = columns - 1, down = -column_step, right = row_step;
+    if (quarter == 2) row0 = rows - 1, column0 = columns - 1, down = -row_step, right = -column_step;
+    if (quarter == 3) row0 = rows - 1, down = column_step, right = -row_step;
+    const float* source = plane + row0 * row_step + column0 * column_step + row * down;
+    float* target = output + row * columns;
+    if (down == 1) return transpose_part(source, right, columns, count, target, columns, add);
+    if (down == -1)
+      return transpose_part(source - (count - 1), right, columns, count, target + (count - 1) * columns, -columns, add);
+    const auto row_by_row = [&](auto right) {  // a constant where neighbours are neighbours: vector code
+      for (int64_t r = 0; r < count; r++, source += down, target += columns)
+        for (int64_t c = 0; c < columns; c++) target[c] = add ? target[c] + source[c * right] : source[c * right];
+    };
+    if (right == 1) return row_by_row(std::integral_constant<int64_t, 1>());
+    row_by_row(std::integral_constant<int64_t, -1>());
   }
 };
 
@@ -403,9 +419,11 @@ void joseph_transpose_windows(const Context& context, const JosephArgs& args) {
   for (int64_t s = 0; s < args.slices; s += at_once) {
     const int64_t slices = std::min(at_once, args.slices - s);
     const Transpose transpose{context, plan, planes, slices, g.views()};
+    float* output = args.output + s * g.grid.pixels();
+    if (plan.is_plain()) planes.images[1] = output;
     transpose.fill(args.input + s * g.rays());
     transpose.add_all();
-    transpose.collect(args.output + s * g.grid.pixels());
+    if (!plan.is_plain()) transpose.collect(output);
   }
 }
 

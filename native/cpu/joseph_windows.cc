@@ -4,6 +4,7 @@
 //   taken by as many neighbouring views at a time as still see the same 32 pixels of every line, at most eight: they
 //   share the loads and the set-up of each line. Blocks whose rays lie too far apart, or of which some run along rows and
 //   some along columns, go ray by ray through the general kernel.
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "native/cpu/cpu.h"
 #include "native/cpu/joseph_paths.h"
 #include "native/cpu/kernels.h"
+#include "native/cpu/transposed.h"
 #include "native/cpu/view_tables.h"
 
 namespace sino::cpu {
@@ -20,37 +22,59 @@ namespace {
 constexpr int64_t kViewsPerTask = 32;
 constexpr int kRays = 16;
 constexpr double kRoom = 30.5;
-constexpr int64_t kSide = 16;  // of the blocks that are transposed while copying
+constexpr int64_t kLinesAtOnce = 16;  // that are copied
 
-// An image as lines with margins, once by rows and once by columns.
+// Whether any ray of the scan runs along columns, along rows. The directions of a view's rays lie between those of its outermost ones;
+// both, where rounding might decide.
+std::array<bool, 2> directions(const Geometry& g) {
+  std::array<bool, 2> any = {};
+  const auto side = [&](const Pose& pose, int64_t bin) {
+    const Ray ray = ray_at(g.beam, g.sod, pose, (static_cast<double>(bin) - g.centre) * g.pitch);
+    const double along = std::fabs(ray.vy) * g.grid.dx, across = std::fabs(ray.vx) * g.grid.dy;
+    if (std::fabs(along - across) <= 1e-9 * (along + across)) return 0;
+    return along > across ? (ray.vy > 0 ? 2 : -2) : (ray.vx > 0 ? 1 : -1);
+  };
+  const bool wide = g.beam == Beam::arc && static_cast<double>(g.bins) * std::fabs(g.pitch) > 3;
+  for (const Pose& pose : g.poses) {
+    const int first = side(pose, 0);
+    if (wide || first == 0 || first != side(pose, g.bins - 1)) return {true, true};
+    any[std::abs(first) == 2] = true;
+  }
+  return any;
+}
+
+// An image as lines with margins, by rows and by columns, as far as rays run along them.
 struct PaddedLines {
-  PaddedLines(const Context& context, const Grid& grid) {
+  PaddedLines(const Context& context, const Grid& grid, const std::array<bool, 2>& used) : used(used) {
     for (int by_rows : {0, 1}) {
+      if (!used[by_rows]) continue;
       lines[by_rows] = by_rows ? grid.rows : grid.columns;
       positions[by_rows] = by_rows ? grid.columns : grid.rows;
       stride[by_rows] = positions[by_rows] + 2 * kMargin;
       memory[by_rows] = context.scratch<float>(lines[by_rows] * stride[by_rows]);
+      for (int64_t m = 0; m < lines[by_rows]; m++) {
+        float* line = memory[by_rows].data() + m * stride[by_rows];
+        std::fill_n(line, kMargin, 0.0f);
+        std::fill_n(line + kMargin + positions[by_rows], kMargin, 0.0f);
+      }
     }
   }
   void fill(const Context& context, const float* image) {
-    const int64_t columns = positions[1];
-    for (int by_rows : {0, 1})
-      context.parallel_for(lines[by_rows], kSide, [&](int64_t begin, int64_t end) {
-        for (int64_t m = begin; m < end; m++) {
-          float* line = memory[by_rows].data() + m * stride[by_rows];
-          std::fill_n(line, kMargin, 0.0f);
-          std::fill_n(line + kMargin + positions[by_rows], kMargin, 0.0f);
-          if (by_rows) std::memcpy(line + kMargin, image + m * columns, sizeof(float) * columns);
-        }
-        if (by_rows) return;
-        for (int64_t block = 0; block < positions[0]; block += kSide)
-          for (int64_t m = begin; m < end; m++)
-            for (int64_t i = block; i < std::min(positions[0], block + kSide); i++)
-              memory[0][m * stride[0] + kMargin + i] = image[i * columns + m];
+    if (used[1])
+      context.parallel_for(lines[1], kLinesAtOnce, [&](int64_t begin, int64_t end) {
+        for (int64_t m = begin; m < end; m++)
+          std::memcpy(memory[1].data() + m * stride[1] + kMargin, image + m * positions[1],
+                      sizeof(float) * positions[1]);
+      });
+    if (used[0])
+      context.parallel_for(lines[0], kLinesAtOnce, [&](int64_t begin, int64_t end) {
+        transpose_part(image + begin, lines[0], positions[0], end - begin,
+                       memory[0].data() + begin * stride[0] + kMargin, stride[0]);
       });
   }
   const float* first(int by_rows) const { return memory[by_rows].data() + kMargin; }
-  int64_t lines[2], positions[2], stride[2];
+  const std::array<bool, 2> used;
+  int64_t lines[2] = {}, positions[2] = {}, stride[2] = {};
   Scratch<float> memory[2];
 };
 
@@ -158,8 +182,8 @@ struct SliceTask {
   const WindowKernels& windows;
   TaskRays& rays;
   const PaddedLines& image;
-  int64_t first_view;
-  int64_t views;
+  int64_t first_view, views;
+  int64_t first_bin, last_bin;
   float* sinogram;
   const std::atomic<bool>& cancelled;
 
@@ -181,7 +205,7 @@ struct SliceTask {
   void run() const {
     WindowRays window;
     window.fan = g.beam != Beam::parallel;
-    for (int64_t bin = 0; bin < g.bins && !cancelled; bin += kRays) {
+    for (int64_t bin = first_bin; bin < last_bin && !cancelled; bin += kRays) {
       for (int64_t view = 0; view < views;) {
         const Block block = block_at(rays, view, bin);
         const int by_rows = block.along_rows;
@@ -213,11 +237,15 @@ void joseph_project_windows(const Context& context, const JosephArgs& args) {
   const ViewTables tables(context, g);
   std::vector<PaddedLines> images;  // a few slices at a time, so that their rays are worked out once
   constexpr int64_t kSlicesAtOnce = 8;
-  for (int64_t s = 0; s < std::min(args.slices, kSlicesAtOnce); s++) images.emplace_back(context, g.grid);
+  const std::array<bool, 2> used = directions(g);
+  for (int64_t s = 0; s < std::min(args.slices, kSlicesAtOnce); s++) images.emplace_back(context, g.grid, used);
+  // few views are dealt out by bins as well
+  const int64_t blocks = (g.bins + kRays - 1) / kRays;
+  const int64_t parts = g.views() > kViewsPerTask ? 1 : std::clamp<int64_t>(context.pool.threads(), 1, blocks);
   for (int64_t first = 0; first < args.slices; first += kSlicesAtOnce) {
     const int64_t slices = std::min(kSlicesAtOnce, args.slices - first);
     for (int64_t s = 0; s < slices; s++) images[s].fill(context, args.input + (first + s) * g.grid.pixels());
-    context.parallel_for(g.views(), kViewsPerTask, [&](int64_t begin, int64_t end) {
+    const auto project = [&](int64_t begin, int64_t end, int64_t part) {
       TaskRays rays(g.bins);
       for (int64_t v = begin; v < end; v++) windows.rays_of_view(tables.table, v, rays.of(v - begin));
       for (int64_t s = 0; s < slices; s++) {
@@ -227,12 +255,20 @@ void joseph_project_windows(const Context& context, const JosephArgs& args) {
                   images[s],
                   begin,
                   end - begin,
+                  part * blocks / parts * kRays,
+                  std::min(g.bins, (part + 1) * blocks / parts * kRays),
                   args.output + (first + s) * g.rays(),
                   context.job.cancelled}
             .run();
       }
-      context.job.advance((end - begin) * slices);
-    });
+      context.job.advance(((part + 1) * (end - begin) / parts - part * (end - begin) / parts) * slices);
+    };
+    if (parts > 1)
+      context.parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t part = begin; part < end; part++) project(0, g.views(), part);
+      });
+    else
+      context.parallel_for(g.views(), kViewsPerTask, [&](int64_t begin, int64_t end) { project(begin, end, 0); });
   }
 }
 

@@ -116,6 +116,8 @@ struct SimdKernels {
   void (*variation_dual)(const TotalVariationRow& row, const float* x, const float* below, float momentum, float* px,
                          float* py, float* next_x, float* next_y);
   void (*nonlocal_band)(const NonLocalBand& band);
+  // A square of width × width floats: to[c·to_stride + r] = from[r·from_stride + c], or added to it.
+  void (*transpose_square)(const float* from, int64_t from_stride, float* to, int64_t to_stride, bool add);
   void (*median_row)(const float* centre, int64_t stride, int radius, int64_t columns, float* output);
 };
 

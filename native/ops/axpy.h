@@ -48,7 +48,9 @@ SINO_HD inline float axpy_of(float a, float x, float b, float y, float low, floa
 
 SINO_HD inline float reciprocal_of(const ReciprocalArgs& args, int64_t i) {
   const float v = args.values[i];
-  return v > args.least ? args.scale * (args.mask ? args.mask[i] : 1.0f) / v : 0.0f;
+  const bool counts = v > args.least;
+  const float quotient = args.scale * (args.mask ? args.mask[i] : 1.0f) / (counts ? v : 1.0f);
+  return counts ? quotient : 0.0f;
 }
 
 }  // namespace sino

@@ -133,30 +133,50 @@ struct Solver {
   }
 };
 
+// Of every subset R, and relaxation·C where that takes little memory; else C is made anew with every step, as one slice more.
 struct SartTables {
-  Scratch<float> rows, columns;  // R by subset; relaxation·C of every subset
+  Scratch<float> rows, columns;
 };
+constexpr int64_t kMostColumns = int64_t(1) << 24;  // floats
+
+// out = [subset][slice, view, bin] of [slice, view, bin]
+void by_subset(const Solver& solver, int64_t slices, const float* sinograms, float* output) {
+  const int64_t bins = solver.g.bins;
+  for (const ViewSubset& subset : solver.subsets) {
+    const int64_t views = static_cast<int64_t>(subset.views.size());
+    for (int64_t v = 0; v < views; v++)
+      solver.context.copy_rows(output + v * bins, views * bins * kFloat, sinograms + subset.views[v] * bins,
+                               solver.rays * kFloat, bins * kFloat, slices);
+    output += slices * views * bins;
+  }
+}
+
+float least_sum(const Grid& grid) { return static_cast<float>(1e-4 * std::min(grid.dx, grid.dy)); }
+
+// columns = relaxation·C from column sums, in place
+void columns_of_sums(const Solver& solver, float* columns) {
+  solver.backend.reciprocal(solver.context, {solver.pixels, static_cast<float>(solver.o.relaxation),
+                                             least_sum(solver.g.grid), columns, solver.mask, columns});
+}
 
 SartTables sart_tables(const Solver& solver) {
-  const Geometry& g = solver.g;
   const int64_t pixels = solver.pixels, count = static_cast<int64_t>(solver.subsets.size());
-  const float least = static_cast<float>(1e-4 * std::min(g.grid.dx, g.grid.dy));
-  SartTables tables{solver.floats(solver.rays), solver.floats(count * pixels)};
+  SartTables tables{solver.floats(solver.rays), {}};
   Scratch<float> sums = solver.floats(solver.rays), ones = solver.floats(std::max(pixels, solver.rays));
-  float* rows = tables.rows.data();
+  const float* seen = solver.mask;
+  if (!seen) solver.fill_ones(pixels, ones.data()), seen = ones.data();
+  solver.row_sums(solver.g, &solver.plan.prepared, seen, sums.data());
+  solver.backend.reciprocal(solver.context,
+                            {solver.rays, 1, least_sum(solver.g.grid), sums.data(), nullptr, sums.data()});
+  by_subset(solver, 1, sums.data(), tables.rows.data());
+  if (count * pixels > kMostColumns && count > 1) return tables;
+  tables.columns = solver.floats(count * pixels);
   for (int64_t t = 0; t < count; t++) {
     const ViewSubset& subset = solver.subsets[t];
-    const int64_t rays = subset.geometry.rays();
-    const float* seen = solver.mask;
-    if (!seen) solver.fill_ones(pixels, ones.data()), seen = ones.data();
-    solver.row_sums(subset.geometry, subset.prepared.get(), seen, sums.data());
-    solver.backend.reciprocal(solver.context, {rays, 1, least, sums.data(), nullptr, rows});
-    solver.fill_ones(rays, ones.data());
+    solver.fill_ones(subset.geometry.rays(), ones.data());
     float* columns = tables.columns.data() + t * pixels;
     solver.backend.joseph_transpose(solver.context, {subset.geometry, 1, ones.data(), columns, subset.prepared.get()});
-    solver.backend.reciprocal(solver.context,
-                              {pixels, static_cast<float>(solver.o.relaxation), least, columns, solver.mask, columns});
-    rows += rays;
+    columns_of_sums(solver, columns);
   }
   return tables;
 }
@@ -164,19 +184,15 @@ SartTables sart_tables(const Solver& solver) {
 void sart(const Solver& solver, const SartTables& tables, const IterativeArgs& args) {
   const Context& context = solver.context;
   const IterativeOptions& o = solver.o;
-  const int64_t slices = args.slices, pixels = solver.pixels, bins = solver.g.bins;
-  Scratch<float> measured = solver.floats(slices * solver.rays), residual = solver.floats(slices * solver.rays),
-                 x = solver.floats(slices * pixels), step = solver.floats(slices * pixels);
+  const int64_t slices = args.slices, pixels = solver.pixels;
+  const bool kept = tables.columns.size() > 0;
+  const int64_t back = kept ? slices : slices + 1;  // what is projected back; ones come last
+  const int64_t longest = static_cast<int64_t>(solver.subsets[0].views.size()) * solver.g.bins;
+  Scratch<float> measured = solver.floats(slices * solver.rays), residual = solver.floats(back * longest),
+                 x = solver.floats(slices * pixels), step = solver.floats(back * pixels);
   Progress progress(context, o, pixels, args);
   solver.axpy(slices, solver.rays, {1}, args.sinograms, {0}, nullptr, nullptr, nullptr, progress.norms());
-  float* to = measured.data();  // [subset][slice, view, bin]
-  for (const ViewSubset& subset : solver.subsets) {
-    const int64_t views = static_cast<int64_t>(subset.views.size());
-    for (int64_t v = 0; v < views; v++)
-      context.copy_rows(to + v * bins, views * bins * kFloat, args.sinograms + subset.views[v] * bins,
-                        solver.rays * kFloat, bins * kFloat, slices);
-    to += slices * views * bins;
-  }
+  by_subset(solver, slices, args.sinograms, measured.data());
   solver.start(args, x.data());
   // masked pixels have no column: they stay at zero, whatever the bounds say
   for (int k = 0; k < o.iterations; k++) {
@@ -192,13 +208,16 @@ void sart(const Solver& solver, const SartTables& tables, const IterativeArgs& a
       for (int64_t s = 0; s < slices; s++) squares[s] += part[s];
       if (whole && !progress.goes_on(k, squares, x.data())) return;
       solver.axpy(slices, length, {0}, nullptr, {1}, rows, r, r);
-      solver.transpose(subset.geometry, subset.prepared.get(), slices, r, step.data());
+      if (!kept) solver.fill_ones(length, r + slices * length);
+      solver.transpose(subset.geometry, subset.prepared.get(), back, r, step.data());
+      float* columns = kept ? nullptr : step.data() + slices * pixels;
+      if (columns) columns_of_sums(solver, columns);
       solver.backend.axpy(context, {slices,
                                     pixels,
                                     {1},
                                     x.data(),
                                     {1},
-                                    tables.columns.data() + int64_t(t) * pixels,
+                                    columns ? columns : tables.columns.data() + int64_t(t) * pixels,
                                     step.data(),
                                     solver.mask ? std::min(o.low, 0.0f) : o.low,
                                     solver.mask ? std::max(o.high, 0.0f) : o.high,

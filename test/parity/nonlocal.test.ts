@@ -4,6 +4,7 @@ import { volume } from "../../lib/core/arrays.ts";
 import { bilateral, noiseLevel, nonLocalMeans } from "../../lib/image/denoise.ts";
 import { noiseOracle, nonLocalOracle } from "../oracle/denoise.ts";
 import { assertClose, assertRejects } from "../support/assert-close.ts";
+import { pythonHas, pythonJson } from "../support/python.ts";
 import { randomFloats, randomSource } from "../support/random.ts";
 import { testSuite } from "../support/suite.ts";
 
@@ -39,6 +40,44 @@ for (const [slices, rows, columns] of [
         assertClose(data.subarray(s * rows * columns, (s + 1) * rows * columns), expected, { atol: 2e-5 });
       }
     });
+
+/** Whole numbers, a disc with noise, so that both programs read the same numbers from text. */
+function noisyDiscs(size: number): Float32Array<ArrayBuffer> {
+  const noise = randomFloats(4 * size * size, 11);
+  return Float32Array.from({ length: size * size }, (_, i) => {
+    const distance = Math.hypot((i % size) - 20, Math.floor(i / size) - 25);
+    const normal = noise[4 * i]! + noise[4 * i + 1]! + noise[4 * i + 2]! + noise[4 * i + 3]!;
+    return Math.round((distance < 12 ? 200 : 80) + 9 * normal);
+  });
+}
+
+// scikit-image's fast mode, an integral image, sums 2·⌊patch_size/2⌋ pixels a side and divides by patch_size²: smaller patches and a larger
+// h than it is asked for. Its other mode has Gaussian weights of (patch_size − 1)/4.
+test.skipUnless(pythonHas("skimage"), "scikit-image is not installed")(
+  "scikit-image's exact mode is the same sum",
+  async () => {
+    const size = 48;
+    const image = noisyDiscs(size);
+    for (const patch of [1, 2, 3]) {
+      const { data } = await nonLocalMeans(volume(image, [size, size]), {
+        patch,
+        search: 5,
+        sigma: 10,
+        strength: 0.9,
+        patchSigma: patch / 2,
+      });
+      const script = `
+import json, sys, numpy as np
+from skimage.restoration import denoise_nl_means
+image = np.array(json.loads(sys.argv[1]), np.float64).reshape(${size}, ${size})
+print(json.dumps(denoise_nl_means(image, ${2 * patch + 1}, 5, 9, fast_mode=False, sigma=10, preserve_range=True).ravel().tolist()))`;
+      const expected = pythonJson(script, JSON.stringify([...image])) as number[];
+      // it takes exp from a table of powers of two: weights to some percent, which moves means by some percent of σ = 10
+      const apart = Math.sqrt(data.reduce((sum, v, i) => sum + (v - expected[i]!) ** 2, 0) / data.length);
+      assert.ok(apart < 0.3, `${patch}: ${apart}`);
+    }
+  },
+);
 
 test("bilateral is its sum", async () => {
   const image = noisyStep(1, 21, 40);
