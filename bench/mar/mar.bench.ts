@@ -3,7 +3,7 @@
  * simulator, and by the mismatch suite, whose scans come from another one (bench/mismatch).
  *
  *     npm run bench:mar -- --suite protocol|full|short|tuning [--rounds 4] [--methods NMAR,auto] [--only e03] [--write]
- *     npm run bench:mar -- --suite short --methods NMAR,auto,diffusion --model RUN
+ *     npm run bench:mar -- --suite short --methods NMAR,auto,diffusion --model RUN [--precision int8]
  *
  * Goes on where an interrupted call stopped; what other code has made is made again, or, with `--any-code`, kept. `--write` puts the
  * tables into docs/mar-evaluation.md and the figures into bench/results/mar-SUITE.json.
@@ -12,6 +12,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import type { Precision } from "../../lib/models/index.ts";
 import { type Prepared, type SuiteCase, type SuiteName, suiteNamed, suiteNames } from "./cases.ts";
 import { diffusionMethods, type Method } from "./methods.ts";
 import { sizeGroups } from "./protocol-pairs.ts";
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "4" },
     methods: { type: "string" },
     model: { type: "string" },
+    precision: { type: "string" },
     only: { type: "string", default: "" },
     "any-code": { type: "boolean", default: false },
     write: { type: "boolean", default: false },
@@ -36,7 +38,9 @@ if (!suiteNames.includes(suiteName))
   throw new Error(`Expected --suite ${suiteNames.join(", ")} but received ${values.suite}.`);
 const suite = await suiteNamed(suiteName, Number(values.rounds));
 const knowsMask = suiteName.startsWith("protocol");
-const networks = values.model ? await diffusionMethods(values.model, { knowsMask }) : {};
+const networks = values.model
+  ? await diffusionMethods(values.model, { knowsMask, precision: values.precision as Precision })
+  : {};
 const { cases } = suite;
 const methods: { readonly [name: string]: Method } = { ...suite.methods, ...networks };
 const asked = values.methods?.split(",") ?? Object.keys(methods);

@@ -14,7 +14,7 @@ import {
   polychromaticMar,
   type SliceVerdict,
 } from "../../lib/mar/index.ts";
-import { loadTrained } from "../../lib/models/index.ts";
+import { loadTrained, type Precision } from "../../lib/models/index.ts";
 import { parsePhysics } from "../../lib/physics/index.ts";
 import { fbp } from "../../lib/tomography/fbp.ts";
 import type { Geometry } from "../../lib/tomography/geometry.ts";
@@ -71,10 +71,14 @@ const uncorrected: Method = { told: "", run: ({ sinogram, geometry }) => plain(f
  * Diffusion by the network in a folder of `sinogram train`, named after its weights: by the image of NMAR, and of polychromatic inversion.
  * On the field's pairs the mask is told, as to NMAR there.
  */
-export async function diffusionMethods(model: string, { knowsMask = false } = {}): Promise<{ [name: string]: Method }> {
-  const trained = await loadTrained(model);
+export async function diffusionMethods(
+  model: string,
+  { knowsMask = false, precision }: { knowsMask?: boolean; precision?: Precision | undefined } = {},
+): Promise<{ [name: string]: Method }> {
+  const trained = await loadTrained(model, { precision });
   const digest = await fileDigest(join(model, "weights.safetensors"));
-  const name = (start: string) => `diffusion ${start} ${digest.sha256.slice(0, 6)}`;
+  const name = (start: string) =>
+    `diffusion ${start} ${digest.sha256.slice(0, 6)}${precision === "int8" ? " int8" : ""}`;
   const by = (start: "nmar" | "polychromatic") => async (scan: Scan) => {
     const [rows, columns] = scan.geometry.image.shape;
     await using prior = await openPrior(trained, { size: [rows, columns] });

@@ -419,7 +419,11 @@ function addQuantize(program: Commander, start: Start): void {
       "what the network will be given, [n, row, column]; clean slices for a diffusion network",
     )
     .requiredOption("-o, --output <folder>", "new folder")
-    .option("--snr <dB>", "rounding stays this far below the network's answer; default 30", anyNumber)
+    .option(
+      "--snr <dB>",
+      "rounding stays this far below what the network changes; default 30, for diffusion 40, of the image",
+      anyNumber,
+    )
     .option("--samples <n>", "images to look at; default 16", count)
     .option("--seed <n>", "of the noise that a diffusion network is shown; default 0", wholeNumber)
     .action((model, options) => start(async () => (await import("./quantize.ts")).quantize(model, options), options));

@@ -70,5 +70,13 @@ export { averagePool, maxPool, type PoolOptions } from "./ops/pool.ts";
 export { reduceMax, reduceMean, reduceSum, reduceSumSquare } from "./ops/reduce.ts";
 export { gridSample, pixelShuffle, pixelUnshuffle, type ResizeOptions, resizeLinear, upsample } from "./ops/resize.ts";
 export { attention, logSoftmax, softmax } from "./ops/softmax.ts";
-export { addLimits, type Calibration, limitsFrom, quantize, quantizedShare } from "./quantize.ts";
+export {
+  addLimits,
+  addRoundingErrors,
+  type Calibration,
+  limitsFrom,
+  narrowest,
+  quantize,
+  quantizedShare,
+} from "./quantize.ts";
 export type { ElementType, Spec, Tensor } from "./tensor.ts";

@@ -7,8 +7,8 @@
 import { sinoError } from "../core/errors.ts";
 import { Graph } from "./graph.ts";
 import { defineOperation } from "./operation.ts";
-import { neg } from "./ops/elementwise.ts";
-import { reduceMax } from "./ops/reduce.ts";
+import { neg, sub } from "./ops/elementwise.ts";
+import { reduceMax, reduceSumSquare } from "./ops/reduce.ts";
 import { count, type Node, type Spec, type Tensor } from "./tensor.ts";
 
 /** Least and largest value. */
@@ -52,6 +52,34 @@ export function limitsFrom(runs: readonly Readonly<Record<string, number>>[]): C
       else limits[1] = Math.max(limits[1], value);
     }
   return found;
+}
+
+/** Narrower limits that are tried: a few large values would make the steps of all others coarse. */
+const shares = [1, 0.7, 0.5, 0.35, 0.25, 0.17, 0.12, 0.08] as const;
+
+const narrowed = ([low, high]: Limits, share: number): Limits => [low * share, high * share];
+
+/** Asks the graph for the squared error of rounding every input and output, within limits and narrower ones: outputs for `narrowest`. */
+export function addRoundingErrors(graph: Graph, calibration: Calibration): void {
+  for (const { name, node } of convolutionsOf(graph))
+    for (const [side, t] of [["input", node.inputs[0]!] as const, ["output", node.outputs[0]!] as const])
+      for (const share of shares) {
+        const rounded = round(t, narrowed(calibration[name]![side], share));
+        graph.output(`${name}:${side}:${share}`, reduceSumSquare(sub(t, rounded)));
+      }
+}
+
+/** For every input and output the limits that round best, over runs of a graph that `addRoundingErrors` has been at. */
+export function narrowest(
+  calibration: Calibration,
+  runs: readonly Readonly<Record<string, number>>[],
+): Record<string, ConvLimits> {
+  const best = (name: string, side: "input" | "output"): Limits => {
+    const errors = shares.map((share) => runs.reduce((sum, run) => sum + run[`${name}:${side}:${share}`]!, 0));
+    return narrowed(calibration[name]![side], shares[errors.indexOf(Math.min(...errors))]!);
+  };
+  const names = Object.keys(calibration);
+  return Object.fromEntries(names.map((name) => [name, { input: best(name, "input"), output: best(name, "output") }]));
 }
 
 const steps = 255;

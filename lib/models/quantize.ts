@@ -1,8 +1,9 @@
 /** Trained networks in 8 bits: limits measured on images, the most sensitive convolutions left in float32, the loss measured. */
 import { type ArrayLike, sizeOf, type Volume, volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
+import { cleanFrom } from "../diffusion/prediction.ts";
 import { noiseSchedule } from "../diffusion/schedule.ts";
-import { type Calibration, limitsFrom } from "../graph/index.ts";
+import { type Calibration, limitsFrom, narrowest } from "../graph/index.ts";
 import { combine } from "../image/pixels.ts";
 import { rmse } from "../metrics/metrics.ts";
 import type { JobOptions } from "../native/job.ts";
@@ -15,8 +16,8 @@ import { grainOf, type Trained } from "./trained.ts";
 
 export interface QuantizeOptions extends Pick<ModelOptions, "threads">, JobOptions {
   /**
-   * Rounding must stay this far below what the network answers, dB; below what it changes, where it makes images of images. The
-   * convolutions that round worst stay float32 until it does. Default 30.
+   * Rounding must stay this far below what the network answers, dB: below what it changes, where it makes images of images (default 30), and
+   * below the image that follows from what a diffusion network says (40). The convolutions that round worst stay float32 until it does.
    */
   snrDb?: number | undefined;
   /** Images to look at, half for the limits and half for the loss; default 16, or all. */
@@ -41,6 +42,13 @@ export interface QuantizeReport {
 
 type Feeds = Record<string, Values>;
 
+interface Probe {
+  readonly feeds: Feeds;
+  /** Of a diffusion network: the image without its noise, and how much of an error of the answer becomes one of the image. */
+  readonly clean?: Float32Array;
+  readonly gain: number;
+}
+
 /** Where along its noise a diffusion network is looked at: shares of its steps. */
 const noiseShares = [0.02, 0.1, 0.25, 0.45, 0.7, 0.95];
 
@@ -56,40 +64,46 @@ export async function quantizeTrained(
   options: QuantizeOptions = {},
 ): Promise<{ calibration: Calibration; report: QuantizeReport }> {
   const { network, weights, diffusion, isSegmentation } = trained;
-  const { snrDb = 30, onProgress, signal, threads } = options;
+  const { snrDb = diffusion ? 40 : 30, onProgress, signal, threads } = options;
   const { size, probes } = await probesOf(trained, images, options);
   const shape = { batch: 1, size };
   const running: ModelOptions = { provider: "cpu", threads };
   const forLimits = probes.filter((_, i) => i % 2 === 0);
   const forLoss = probes.filter((_, i) => i % 2 === 1);
 
-  const limits = await using(calibrationModel(network, weights, shape), running, async (run) => {
-    const found: Record<string, number>[] = [];
-    for (const feeds of forLimits) {
-      signal?.throwIfAborted();
-      const { y: _, ...ends } = await run(feeds);
-      found.push(Object.fromEntries(Object.entries(ends).map(([name, { data }]) => [name, Number(data[0])])));
-      onProgress?.({ phase: "limits", done: found.length, total: forLimits.length });
-    }
-    return limitsFrom(found);
-  });
+  const look = (phase: string, within?: Calibration) =>
+    using(calibrationModel(network, weights, shape, within), running, async (run) => {
+      const found: Record<string, number>[] = [];
+      for (const { feeds } of forLimits) {
+        signal?.throwIfAborted();
+        const { y: _, ...numbers } = await run(feeds);
+        found.push(Object.fromEntries(Object.entries(numbers).map(([name, { data }]) => [name, Number(data[0])])));
+        onProgress?.({ phase, done: found.length, total: forLimits.length });
+      }
+      return found;
+    });
+  const widest = limitsFrom(await look("limits"));
+  const limits = narrowest(widest, await look("rounding", widest));
   const modelWith = (calibration?: Calibration) => networkModel(network, weights, shape, { calibration });
   const answers = (calibration?: Calibration) =>
     using(modelWith(calibration), running, async (run) => {
       const list: Float32Array[] = [];
-      for (const feeds of forLoss) list.push((await run(feeds))["y"]!.data as Float32Array);
+      for (const { feeds } of forLoss) list.push((await run(feeds))["y"]!.data as Float32Array);
       return list;
     });
   const exact = await answers();
-  // a network that makes images of images is judged by what it changes: an image full of air would hide any error
-  const isRestoring = !diffusion && !isSegmentation && exact[0]!.length === forLoss[0]!["x"]!.data.length;
+  // judged is what a network changes, where it makes images of images: an image full of air would hide any error; and of a diffusion
+  // network the image that follows from its answer
+  const isRestoring = !diffusion && !isSegmentation && exact[0]!.length === forLoss[0]!.feeds["x"]!.data.length;
   const power = await Promise.all(
-    exact.map((y, i) => meanSquare(y, isRestoring ? (forLoss[i]!["x"]!.data as Float32Array) : undefined, { signal })),
+    forLoss.map(({ feeds, clean }, i) =>
+      meanSquare(clean ?? exact[i]!, isRestoring ? (feeds["x"]!.data as Float32Array) : undefined, { signal }),
+    ),
   );
   const lossOf = async (calibration: Calibration): Promise<number> => {
     const found = await answers(calibration);
     const errors = await Promise.all(found.map((y, i) => meanSquare(y, exact[i]!, { signal })));
-    return errors.reduce((sum, error, i) => sum + error / power[i]!, 0) / errors.length;
+    return errors.reduce((sum, error, i) => sum + (forLoss[i]!.gain ** 2 * error) / power[i]!, 0) / errors.length;
   };
 
   const names = Object.keys(limits);
@@ -116,7 +130,7 @@ export async function quantizeTrained(
     loss = kept < names.length ? await lossOf(without(kept)) : 0;
   }
   const calibration = without(kept);
-  const [float32Ms, int8Ms] = await medians([modelWith(), modelWith(calibration)], running, forLoss[0]!);
+  const [float32Ms, int8Ms] = await medians([modelWith(), modelWith(calibration)], running, forLoss[0]!.feeds);
   return {
     calibration,
     report: {
@@ -174,7 +188,7 @@ async function probesOf(
   { network, scale, diffusion }: Trained,
   images: ArrayLike,
   { samples = 16, seed = 0, ...job }: QuantizeOptions,
-): Promise<{ size: readonly number[]; probes: Feeds[] }> {
+): Promise<{ size: readonly number[]; probes: Probe[] }> {
   if (network.kind === "unet" && (network.dimensions === 3 || network.context))
     throw sinoError("ERR_SINO_UNSUPPORTED", "Expected a network of slices without a context; others stay in float32.");
   const channels = network.inChannels;
@@ -190,7 +204,7 @@ async function probesOf(
   const scaled = (await combine([[factor, images]], { ...job, offset: -offset * factor })).data;
   const schedule = diffusion && noiseSchedule({ kind: diffusion.kind, steps: diffusion.steps });
   const [area, plane] = [sizeOf(size), sizeOf(shape)];
-  const probes: Feeds[] = [];
+  const probes: Probe[] = [];
   for (let i = 0; i < Math.min(samples, count); i++) {
     const n = Math.floor((i * count) / Math.min(samples, count));
     let x = new Float32Array(channels * area);
@@ -199,16 +213,19 @@ async function probesOf(
       copyIn(scaled.subarray(from, from + plane), shape, tiles[0]!, size, x.subarray(c * area, (c + 1) * area));
     }
     const feeds: Feeds = {};
+    let noisy: Omit<Probe, "feeds"> = { gain: 1 };
     if (schedule) {
       // limits and loss take probes in turn: pairs of them have the same noise
       const share = noiseShares[(i >> 1) % noiseShares.length]!;
       const t = Math.round(share * (schedule.alphasCumprod.length - 1));
-      const alpha = schedule.alphasCumprod[t]!;
+      const bar = schedule.alphasCumprod[t]!;
+      const [alpha, sigma] = [Math.sqrt(bar), Math.sqrt(1 - bar)];
       const noise = await normalNoise([x.length], { ...job, seed, stream: i });
       const parts = [
-        [Math.sqrt(alpha), volume(x, [x.length])],
-        [Math.sqrt(1 - alpha), noise],
+        [alpha, volume(x, [x.length])],
+        [sigma, noise],
       ] as const;
+      noisy = { clean: x, gain: Math.abs(cleanFrom(diffusion.prediction, alpha, sigma).output) };
       x = (await combine(parts, job)).data;
       feeds["t"] = { data: Float32Array.of(t), shape: [1] };
     }
@@ -217,7 +234,7 @@ async function probesOf(
     if (network.kind === "unet" && network.values)
       feeds["values"] = { data: new Float32Array(network.values), shape: [1, network.values] };
     feeds["x"] = { data: x, shape: [1, channels, ...size] };
-    probes.push(feeds);
+    probes.push({ feeds, ...noisy });
   }
   return { size, probes };
 }

@@ -4,6 +4,7 @@ import {
   abs,
   add,
   addLimits,
+  addRoundingErrors,
   type Calibration,
   flopsOf,
   Graph,
@@ -114,15 +115,16 @@ export function networkModel(
   });
 }
 
-/** The same model with the limits of its convolutions as further outputs: what a calibration is made of. */
+/** The same model with the limits of its convolutions as further outputs, or with what rounding within limits costs. */
 export function calibrationModel(
   d: NetworkDescription,
   weights: Weights,
   size: NetworkSize,
-  outside: OutsideOptions = {},
+  calibration?: Calibration,
 ): Uint8Array<ArrayBuffer> {
-  const graph = networkGraph(d, weights, size, outside);
-  addLimits(graph);
+  const graph = networkGraph(d, weights, size, {});
+  if (calibration) addRoundingErrors(graph, calibration);
+  else addLimits(graph);
   return writeOnnx(graph);
 }
 
