@@ -5,7 +5,7 @@ import type { Volume } from "../../lib/core/arrays.ts";
 import { dilate } from "../../lib/image/morphology.ts";
 import {
   diffusionMar,
-  findMetal,
+  findMetalInSinograms,
   linearInterpolation,
   type MarPhysics,
   marPhysics,
@@ -45,9 +45,9 @@ export interface Method {
   run: (scan: Scan) => Promise<Outcome>;
 }
 
-/** Metal by threshold in the uncorrected image, a pixel around it: what NMAR gets where nobody says where metal is. */
+/** Metal as the sinogram shows it, a pixel around it: what NMAR gets where nobody says where metal is. */
 export async function blindMask({ sinogram, geometry }: Scan): Promise<Mask> {
-  return dilate(await findMetal(await fbp(sinogram, geometry)), { radius: 1 });
+  return dilate(await findMetalInSinograms(sinogram, geometry), { radius: 1 });
 }
 
 const plain = async (image: Promise<Volume>): Promise<Outcome> => ({ image: await image });

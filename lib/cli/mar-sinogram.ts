@@ -5,7 +5,7 @@ import { sinoError } from "../core/errors.ts";
 import { dilate } from "../image/morphology.ts";
 import { statistics } from "../image/pixels.ts";
 import { diffusionMar } from "../mar/diffusion/index.ts";
-import { findMetal } from "../mar/metal.ts";
+import { findMetalInSinograms } from "../mar/metal.ts";
 import { marPhysics } from "../mar/physics.ts";
 import { polychromaticMar } from "../mar/polychromatic.ts";
 import { correctSinogram, reinsertMetal } from "../mar/sinogram.ts";
@@ -178,9 +178,9 @@ async function replaceTrace(
   };
 }
 
-/** The metal of the uncorrected images and a pixel around it. */
+/** The metal that the sinograms show and a pixel around it. */
 async function foundMetal(sinograms: Planes, geometry: Geometry, muWater: number, run: Run): Promise<ArrayLike> {
-  const metal = await findMetal(await fbp(sinograms, geometry, quietly(run)), { ...quietly(run), muWater });
+  const metal = await findMetalInSinograms(sinograms, geometry, { ...quietly(run), muWater });
   const { maximum } = await statistics(metal, quietly(run));
   if (maximum === 0) run.console.warn("No metal was found at or above 3000 HU, so this is the plain reconstruction.");
   return dilate(metal, { radius: 1, ...quietly(run) });

@@ -21,7 +21,7 @@ export {
 } from "./diffusion/index.ts";
 export type { GuardSignals, SliceVerdict, Verdict } from "./guard.ts";
 export { type CorrectedImages, type CorrectImagesOptions, correctImages } from "./image.ts";
-export { findMetal, type Metal, type MetalOptions, segmentMetal } from "./metal.ts";
+export { findMetal, findMetalInSinograms, type Metal, type MetalOptions, segmentMetal } from "./metal.ts";
 export { type MetalNetworkOptions, type NetworkMetal, segmentMetalByNetwork } from "./metal-network.ts";
 export {
   type MarEdgeModel,

@@ -8,6 +8,8 @@ import { select, statistics, threshold } from "../image/pixels.ts";
 import type { OperationOptions } from "../native/job.ts";
 import { runJob } from "../native/job.ts";
 import { muWater70keV } from "../physics/constants.ts";
+import { batchOf, sinogramShape } from "../tomography/batch.ts";
+import { type Geometry, nativeGeometry, requireGeometry } from "../tomography/geometry.ts";
 
 export interface MetalOptions extends OperationOptions {
   /**
@@ -118,6 +120,39 @@ export async function findMetal(
       passed,
     );
   }
+  return metal;
+}
+
+/**
+ * Metal in measured sinograms [views, bins] or [slices, views, bins], dimensionless: `findMetal` of their images, and, where the metal lets
+ * next to nothing through (amalgam, gold), what all rays see as metal: its streaks are no metal then, and nothing is missing. The method
+ * and its source are in native/recon/find_metal.h. Throws ERR_SINO_SHAPE, ERR_SINO_ARG_TYPE, ERR_SINO_OUT_OF_RANGE (NaN).
+ *
+ *     const metalMask = await findMetalInSinograms(sinogram, geometry);
+ */
+export async function findMetalInSinograms(
+  sinograms: ArrayLike,
+  geometry: Geometry,
+  options: OperationOptions & { muWater?: number | undefined } = {},
+): Promise<Mask> {
+  requireGeometry(geometry);
+  const { muWater = muWater70keV, signal, device } = options;
+  requireNumber(muWater, "muWater", "a positive attenuation in 1/mm", (mu) => mu > 0 && Number.isFinite(mu));
+  const quiet = { signal, device };
+  const { data, slices, lead } = await batchOf(sinograms, "sinograms", sinogramShape(geometry), "views × bins", quiet);
+  const metal = newMask([...lead, ...geometry.image.shape]);
+  await runJob(
+    "metalInSinograms",
+    {
+      device: device ?? "auto",
+      geometry: nativeGeometry(geometry),
+      muWater,
+      slices,
+      sinograms: data,
+      masks: metal.data,
+    },
+    quiet,
+  );
   return metal;
 }
 

@@ -1,7 +1,7 @@
 // Metal artefact reduction, as JavaScript calls it.
 #include "native/napi/job.h"
 #include "native/napi/options.h"
-#include "native/recon/mar.h"
+#include "native/recon/find_metal.h"
 
 namespace sino {
 
@@ -42,6 +42,28 @@ Work trace_of_mask(Arguments& a, int64_t* total) {
             return {};
           },
           needs(&Backend::select, &Backend::joseph_project, &Backend::non_zero), steps_of(*geometry, *total)};
+}
+
+Work metal_in_sinograms(Arguments& a, int64_t* total) {
+  auto geometry = std::make_shared<Geometry>(a.geometry("geometry"));
+  const double mu_water = a.number("muWater");
+  require(mu_water > 0, Code::out_of_range, "Expected a positive muWater.");
+  const int64_t slices = slices_of(a);
+  const float* sinograms = a.input<float>("sinograms", checked_product(slices, geometry->rays()));
+  uint8_t* masks = a.output<uint8_t>("masks", checked_product(slices, geometry->grid.pixels()));
+  *total = 0;
+  return {[=](const Context& job, const Backend& backend) -> Numbers {
+            const FbpPlan plan = fbp_plan(*geometry, {});
+            in_slabs(job, FindMetalArgs{*geometry, plan, mu_water, slices, sinograms, masks},
+                     [&](const Context& context, const FindMetalArgs& args) { find_metal(context, backend, args); });
+            return {};
+          },
+          needs(&Backend::select, &Backend::joseph_project, &Backend::joseph_transpose, &Backend::non_zero,
+                &Backend::combine, &Backend::interpolate, &Backend::gaussian, &Backend::tissue_thresholds,
+                &Backend::tissue_prior, &Backend::ramp_filter, &Backend::backproject, &Backend::threshold,
+                &Backend::label_components, &Backend::metal_mask, &Backend::morphology, &Backend::quantiles,
+                &Backend::bounds),
+          steps_of(*geometry, slices * geometry->views())};
 }
 
 Work correct_sinograms(Arguments& a, int64_t* total) {
@@ -113,6 +135,7 @@ Work count_set(Arguments& a, int64_t*) {
 
 void add_mar_operations(std::map<std::string, Reader>& readers) {
   readers["metalTrace"] = trace_of_mask;
+  readers["metalInSinograms"] = metal_in_sinograms;
   readers["correctSinograms"] = correct_sinograms;
   readers["correctImages"] = correct_images;
   readers["countSet"] = count_set;

@@ -75,14 +75,14 @@ PolychromaticMarOptions options_of(Arguments& a) {
 constexpr double kTimesSeen = 30;
 
 std::function<bool(const Backend&)> polychromatic_needs() {
-  return needs(&Backend::select, &Backend::joseph_project, &Backend::non_zero, &Backend::combine, &Backend::interpolate,
-               &Backend::gaussian, &Backend::tissue_thresholds, &Backend::tissue_prior, &Backend::ramp_filter,
-               &Backend::backproject, &Backend::linearize, &Backend::tissue_split, &Backend::inversion,
-               &Backend::threshold, &Backend::label_components, &Backend::metal_mask, &Backend::morphology,
-               &Backend::bounds, &Backend::metal_path, &Backend::resample, &Backend::mean_path, &Backend::ray_variance,
-               &Backend::quantiles, &Backend::ray_evidence, &Backend::fit_powers, &Backend::find_leak,
-               &Backend::remove_leak, &Backend::ray_calibrate, &Backend::ray_spread, &Backend::ray_blend,
-               &Backend::mean_gradient);
+  return needs(&Backend::select, &Backend::joseph_project, &Backend::joseph_transpose, &Backend::non_zero,
+               &Backend::combine, &Backend::interpolate, &Backend::gaussian, &Backend::tissue_thresholds,
+               &Backend::tissue_prior, &Backend::ramp_filter, &Backend::backproject, &Backend::linearize,
+               &Backend::tissue_split, &Backend::inversion, &Backend::threshold, &Backend::label_components,
+               &Backend::metal_mask, &Backend::morphology, &Backend::bounds, &Backend::metal_path, &Backend::resample,
+               &Backend::mean_path, &Backend::ray_variance, &Backend::quantiles, &Backend::ray_evidence,
+               &Backend::fit_powers, &Backend::find_leak, &Backend::remove_leak, &Backend::ray_calibrate,
+               &Backend::ray_spread, &Backend::ray_blend, &Backend::mean_gradient);
 }
 
 Work polychromatic(Arguments& a, int64_t* total) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "native/recon/find_metal.h"
 #include "native/recon/metal_rays.h"
 
 namespace sino {
@@ -12,7 +13,6 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity(), kNaN = std::numeric_limits<double>::quiet_NaN();
 
-constexpr double kLeastMetalHu = 3000, kThresholdShare = 0.4, kStandsAloneHu = 6000;
 constexpr double kUnknownDensitySpread = 0.15;  // of ln density: what the prior of the identification calls likely
 constexpr float kLowestPath = -10, kHighestPath = 200;
 constexpr double kFewPhotons = 3e5;           // below, half of NMAR calms the noise of metal that is small …
@@ -166,24 +166,6 @@ struct Slice {
       reconstruct(work.data(), change.data());
       combine(pixels, {x, change.data()}, {1, 1}, x, 0);
     }
-  }
-
-  // Metal by threshold in the uncorrected image, into `mask`. Returns the threshold, HU.
-  double find_metal() {
-    const double hu = o.mu_water / 1000;
-    const auto mu_of = [&](double value) { return static_cast<float>(o.mu_water + value * hu); };
-    reconstruct(sinogram, image.data());
-    backend.threshold(context, {pixels, image.data(), mu_of(kLeastMetalHu), true, mask.data()});
-    Scratch<int32_t> labels = context.scratch<int32_t>(pixels);
-    int64_t groups = 0;
-    ComponentsArgs parts{};
-    parts.slices = 1, parts.rows = g.grid.rows, parts.columns = g.grid.columns, parts.connectivity = 8;
-    parts.mask = mask.data(), parts.labels = labels.data(), parts.count = &groups;
-    backend.label_components(context, parts);
-    double level;
-    backend.metal_mask(context, {pixels, image.data(), labels.data(), groups, mu_of(kLeastMetalHu),
-                                 static_cast<float>(kThresholdShare), mu_of(kStandsAloneHu), mask.data(), &level});
-    return level / hu - 1000;
   }
 
   // NMAR over the trace of a mask: its image, and its sinogram as tissue paths (`prior`) with the bone that it shows.
@@ -491,7 +473,8 @@ struct Slice {
     if (given)
       copy(given, mask.data(), pixels);
     else
-      said.threshold_hu = find_metal();
+      said.threshold_hu = find_metal_of_slice(context, backend, {g, args.plan, o.mu_water, 1, sinogram, mask.data()},
+                                              sinogram, mask.data());
     if (!metal_rays.enclose(mask.data())) {
       context.fill_zero(metal_out, pixels);
       reconstruct(sinogram, output);

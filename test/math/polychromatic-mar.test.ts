@@ -4,7 +4,7 @@ import { type ArrayLike, type Volume, volume } from "../../lib/core/arrays.ts";
 import { dilate } from "../../lib/image/morphology.ts";
 import {
   correctSinogram,
-  findMetal,
+  findMetalInSinograms,
   type MarPhysics,
   marPhysics,
   polychromaticMar,
@@ -103,7 +103,7 @@ function error(image: { data: Float32Array }, reference: { data: Float32Array },
   return (Math.sqrt(sum / count) / mu) * 1000;
 }
 async function nmarOfFoundMetal(sinogram: ArrayLike): Promise<Volume> {
-  const metalMask = await dilate(await findMetal(await fbp(sinogram, geometry)), { radius: 1 });
+  const metalMask = await dilate(await findMetalInSinograms(sinogram, geometry), { radius: 1 });
   return (await correctSinogram(sinogram, { metalMask }, geometry)).images;
 }
 

@@ -8,7 +8,7 @@ import { linearAttenuation, materialOf } from "../../physics/materials.ts";
 import type { Geometry } from "../../tomography/geometry.ts";
 import type { Plan } from "../../tomography/plan.ts";
 import type { SliceVerdict } from "../guard.ts";
-import { countMetal, findMetal } from "../metal.ts";
+import { countMetal, findMetalInSinograms } from "../metal.ts";
 import type { MarPhysics } from "../physics.ts";
 import { polychromaticMar } from "../polychromatic.ts";
 import { correctSinogram, metalTrace } from "../sinogram.ts";
@@ -60,7 +60,8 @@ async function fromReplacement(kind: "nmar" | "noise", sinograms: Volume, option
   const slices = sinograms.shape[0]!;
   const uncorrected = await plan.fbp(sinograms, job);
   const metal =
-    options.metalMask ?? (await dilate(await findMetal(uncorrected, { ...job, muWater }), { radius: 1, ...job }));
+    options.metalMask ??
+    (await dilate(await findMetalInSinograms(sinograms, geometry, { ...job, muWater }), { radius: 1, ...job }));
   const pixels = await countMetal(metal, slices, sizeOf(geometry.image.shape), job);
   const corrected =
     kind === "nmar"
