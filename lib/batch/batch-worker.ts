@@ -86,7 +86,7 @@ async function run(job: PlannedJob, token: string, device: Device): Promise<void
           token,
           () => ask("commit"),
           async (folder) => {
-            const { inputFiles, inputDigests, slices, warnings, details } = await outputs(folder);
+            const { inputFiles, inputDigests, outputs: known, slices, warnings, details } = await outputs(folder);
             signal.throwIfAborted();
             const done: DoneRecord = {
               software: "sinogram",
@@ -99,7 +99,7 @@ async function run(job: PlannedJob, token: string, device: Device): Promise<void
               slices,
               warnings,
               ...details,
-              outputs: await outputProofs(folder, signal),
+              outputs: await outputProofs(folder, signal, known),
             };
             await writeFileAtomic(donePath(folder), `${JSON.stringify(done, null, 2)}\n`);
             result = { slices, warnings };

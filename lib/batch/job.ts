@@ -1,6 +1,8 @@
 /** What one job of a batch is: one series or one sinogram file in, one folder out. */
+
 import type { MarMethod } from "../mar/sinogram.ts";
 import type { FilterName } from "../tomography/fbp.ts";
+import type { Geometry } from "../tomography/geometry.ts";
 
 export type Task = "reconstruct" | "mar";
 
@@ -61,8 +63,7 @@ export interface PlannedJob extends Omit<JobRequest, "geometry"> {
   target: string;
   output: string;
   options: JobSettings;
-  /** Geometry as JSON. */
-  geometry?: object | undefined;
+  geometry?: Geometry | undefined;
   /** SHA-256 of task, version, options, geometry: equal hashes and equal inputs give equal outputs. */
   configHash: string;
 }

@@ -6,6 +6,7 @@ import { version } from "../core/version.ts";
 import { parseArraySpec } from "../data/array-files.ts";
 import { canonicalJson } from "../data/dicom/uid.ts";
 import { muWater70keV } from "../physics/constants.ts";
+import type { Geometry } from "../tomography/geometry.ts";
 import { geometryToJson, readGeometry } from "../tomography/geometry-file.ts";
 import { sha256 } from "./digest.ts";
 import { safeName } from "./discover.ts";
@@ -41,7 +42,7 @@ const defaults: Record<Task, JobSettings> = {
 export async function planJobs(requests: readonly JobRequest[], options: PlanOptions): Promise<PlannedJob[]> {
   const { task, out } = options;
   const shared = checkOptions(task, options.options ?? {}, "options");
-  const geometries = new Map<string, { geometry: object; hash: string }>();
+  const geometries = new Map<string, { geometry: Geometry; hash: string }>();
   const jobs: PlannedJob[] = [];
   const ids = idsOf(requests, task);
   for (const [i, request] of requests.entries()) {
@@ -85,9 +86,9 @@ export async function planJobs(requests: readonly JobRequest[], options: PlanOpt
   return jobs;
 }
 
-async function load(path: string): Promise<{ geometry: object; hash: string }> {
-  const geometry = geometryToJson(await readGeometry(path));
-  return { geometry, hash: sha256(canonicalJson(geometry)) };
+async function load(path: string): Promise<{ geometry: Geometry; hash: string }> {
+  const geometry = await readGeometry(path);
+  return { geometry, hash: sha256(canonicalJson(geometryToJson(geometry))) };
 }
 
 const baseOf = (path: string): string => path.split(sep).filter(Boolean).at(-1) ?? "root";

@@ -4,16 +4,17 @@ import { join } from "node:path";
 import { sizeOf, volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import { ioError } from "../core/files.ts";
-import { parseArraySpec, readArray, writeArray } from "../data/array-files.ts";
+import { parseArraySpec, readArray } from "../data/array-files.ts";
+import { encodeNpy } from "../data/npy.ts";
 import { toHounsfield } from "../image/hounsfield.ts";
 import { muWater70keV } from "../physics/constants.ts";
 import type { Geometry } from "../tomography/geometry.ts";
-import { parseGeometry } from "../tomography/geometry-file.ts";
 import { createPlan, type Plan, type PlanOptions } from "../tomography/plan.ts";
 import { PassingDigest } from "./digest.ts";
 import type { Share } from "./gate.ts";
 import type { PlannedJob } from "./job.ts";
 import { memoryFor } from "./memory.ts";
+import { writeProven } from "./result.ts";
 import type { Work } from "./work.ts";
 
 /** Slices that native/recon/fbp.cc has in hand. */
@@ -54,7 +55,7 @@ export const reconstructFile: Work = async (job, context) => {
   const { filter = "ram-lak", cutoff = 1, hu = false, muWater = muWater70keV } = job.options;
   const { signal, device } = context;
   const { path } = parseArraySpec(job.input);
-  const geometry = parseGeometry(job.geometry);
+  const geometry = job.geometry!;
   await context.reserve(await fileBytes(path, geometry, hu));
   const passing = new PassingDigest();
   const { array } = await context.timed("reading", () =>
@@ -75,11 +76,12 @@ export const reconstructFile: Work = async (job, context) => {
   });
   await context.commit(async (folder) => {
     await mkdir(folder);
-    await writeArray(join(folder, "image.npy"), images);
+    const image = await writeProven(join(folder, "image.npy"), ...encodeNpy(images));
     const digest = await passing.of(path);
     return {
       inputFiles: [path],
       inputDigests: new Map(digest ? [[path, digest]] : []),
+      outputs: { "image.npy": image },
       slices: images.shape.length === 3 ? images.shape[0]! : 1,
       warnings: [],
       details: {

@@ -1,8 +1,9 @@
 /** The documents beside results: done.json proves what they were made from, failed.json says why there are none. */
 
+import { createHash } from "node:crypto";
 import { readdir, readFile, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { ioError } from "../core/files.ts";
+import { ioError, writeFileAtomic } from "../core/files.ts";
 import { version } from "../core/version.ts";
 import { fileDigest } from "./digest.ts";
 import type { JobFailure, PlannedJob } from "./job.ts";
@@ -74,10 +75,28 @@ export async function hasOutputs(target: string, { outputs }: DoneRecord): Promi
   return Object.keys(outputs).every((name) => names.has(name));
 }
 
-export async function outputProofs(folder: string, signal?: AbortSignal): Promise<Record<string, OutputProof>> {
+/** Of every file in a folder; of some it is `known`. */
+export async function outputProofs(
+  folder: string,
+  signal?: AbortSignal,
+  known: Readonly<Record<string, OutputProof>> = {},
+): Promise<Record<string, OutputProof>> {
   const proofs: Record<string, OutputProof> = {};
-  for (const name of (await readdir(folder)).sort()) proofs[name] = await fileDigest(join(folder, name), signal);
+  for (const name of (await readdir(folder)).sort())
+    proofs[name] = known[name] ?? (await fileDigest(join(folder, name), signal));
   return proofs;
+}
+
+/** Writes a file and says what was written, without reading it again. Throws ERR_SINO_IO. */
+export async function writeProven(path: string, ...chunks: Uint8Array[]): Promise<OutputProof> {
+  await writeFileAtomic(path, ...chunks);
+  const hash = createHash("sha256");
+  let bytes = 0;
+  for (const chunk of chunks) {
+    hash.update(chunk);
+    bytes += chunk.length;
+  }
+  return { bytes, sha256: hash.digest("hex") };
 }
 
 /** Names of outputs that are not what done.json says any more. */

@@ -2,7 +2,7 @@
 import type { Device } from "../native/job.ts";
 import type { Share } from "./gate.ts";
 import type { PlannedJob, Seconds } from "./job.ts";
-import type { DoneRecord } from "./result.ts";
+import type { DoneRecord, OutputProof } from "./result.ts";
 
 export interface WorkContext {
   signal: AbortSignal;
@@ -22,6 +22,8 @@ export interface DoneDetails {
   inputFiles: readonly string[];
   /** SHA-256 of those input files that were read whole. */
   inputDigests?: ReadonlyMap<string, string>;
+  /** Of those outputs, by name, whose bytes were at hand; of the others the files are read. */
+  outputs?: Readonly<Record<string, OutputProof>>;
   slices: number;
   warnings: readonly string[];
   details: object;
