@@ -109,7 +109,10 @@ function addMar(program: Commander, start: Start): void {
     .option("--metal-mask <file>", "with --sinogram: where the metal is, in the image; default found there")
     .option("--geometry <file>", "with --sinogram: geometry JSON")
     .option("--physics <file>", 'for polychromatic and auto: physics JSON (see examples/physics), or "auto"')
-    .option("--model <name>", "diffusion: default ct-prior, which comes along; or a folder that train wrote")
+    .option(
+      "--model <name>",
+      "diffusion, auto: default ct-prior, which comes along; or a folder that train wrote; auto: none",
+    )
     .addOption(
       new Option("--precision <name>", "diffusion: int8 where the card has a calibration; default float32").choices(
         precisions,

@@ -1,7 +1,7 @@
 /** `sinogram mar --sinogram`: a measured sinogram, with a mask of its metal or without. */
 import { dirname, join } from "node:path";
 import { type ArrayLike, sizeOf, type TypedArray, type Volume } from "../core/arrays.ts";
-import { sinoError } from "../core/errors.ts";
+import { isCodedError, sinoError } from "../core/errors.ts";
 import { dilate } from "../image/morphology.ts";
 import { statistics } from "../image/pixels.ts";
 import { diffusionMar } from "../mar/diffusion/index.ts";
@@ -27,7 +27,7 @@ import {
   sizes,
   timed,
 } from "./command.ts";
-import type { MarOptions } from "./mar.ts";
+import { type MarOptions, noModel } from "./mar.ts";
 import { chainOf, diffusionDetails, exitOf, warnOfFailures, withPrior } from "./mar-diffusion.ts";
 import { diffusionFacts } from "./mar-images.ts";
 import { describeGeometry, methodNames, outcomeText, verdictTable, verdictText } from "./mar-words.ts";
@@ -71,9 +71,7 @@ export function marOfSinogram(given: Given): Command {
     const mask = maskFile === undefined ? undefined : requirePlanes(await load(maskFile, run), "a mask [row, column]");
     if (mask) await checkMask(mask, maskFile!, run);
     warnOfMissingViews(geometry, run);
-    const correct =
-      method === "li" || method === "nmar" ? replaceTrace : method === "diffusion" ? diffuse : invertPhysics;
-    const [corrected, computing] = await timed(() => correct(sinograms, mask, geometry, given, run));
+    const [corrected, computing] = await timed(() => corrections[method](sinograms, mask, geometry, given, run));
     const { metal, muWater } = corrected;
     const { filter = "ram-lak", cutoff = 1 } = given;
     const needsBefore = given.reinsert || given.report;
@@ -152,6 +150,24 @@ export function marOfSinogram(given: Given): Command {
   };
 }
 
+const noMetal = "No metal was found at or above 3000 HU, so this is the plain reconstruction.";
+
+type Correct = (
+  sinograms: Planes,
+  metalMask: Planes | undefined,
+  geometry: Geometry,
+  given: Given,
+  run: Run,
+) => Promise<Corrected>;
+
+const corrections: Readonly<Record<Given["method"], Correct>> = {
+  li: replaceTrace,
+  nmar: replaceTrace,
+  polychromatic: invertPhysics,
+  diffusion: diffuse,
+  auto: invertAndDiffuse,
+};
+
 /** LI and NMAR: what was measured behind metal is replaced. */
 async function replaceTrace(
   sinograms: Planes,
@@ -182,7 +198,7 @@ async function replaceTrace(
 async function foundMetal(sinograms: Planes, geometry: Geometry, muWater: number, run: Run): Promise<ArrayLike> {
   const metal = await findMetalInSinograms(sinograms, geometry, { ...quietly(run), muWater });
   const { maximum } = await statistics(metal, quietly(run));
-  if (maximum === 0) run.console.warn("No metal was found at or above 3000 HU, so this is the plain reconstruction.");
+  if (maximum === 0) run.console.warn(noMetal);
   return dilate(metal, { radius: 1, ...quietly(run) });
 }
 
@@ -198,8 +214,7 @@ async function invertPhysics(
   const physics = marPhysics(file === "auto" ? "auto" : await readPhysics(file));
   const options = { ...jobOptions(run), metalMask, physics, guarded: method === "auto" };
   const { images, metal, slices } = await polychromaticMar(sinograms, geometry, options);
-  if (slices.every(({ verdict }) => verdict === "none"))
-    run.console.warn("No metal was found at or above 3000 HU, so this is the plain reconstruction.");
+  if (slices.every(({ verdict }) => verdict === "none")) run.console.warn(noMetal);
   return {
     images,
     metal,
@@ -214,6 +229,31 @@ async function invertPhysics(
     note: "Measured sinogram: the rays through metal were inverted for the tissue behind it, and all rays made monochromatic.",
   };
 }
+
+/** Polychromatic inversion, and a network for what it leaves open; inversion alone where no network fits. */
+async function invertAndDiffuse(
+  sinograms: Planes,
+  metalMask: Planes | undefined,
+  geometry: Geometry,
+  given: Given,
+  run: Run,
+): Promise<Corrected> {
+  if (given.model === noModel) return invertPhysics(sinograms, metalMask, geometry, given, run);
+  try {
+    return await diffuse(sinograms, metalMask, geometry, { ...given, start: "polychromatic" }, run);
+  } catch (error) {
+    if (given.model !== undefined || !isCodedError(error) || !withoutNetwork.has(error.code)) throw error;
+    run.console.warn(`The physics works alone, without a network. ${error.message}`);
+    return invertPhysics(sinograms, metalMask, geometry, given, run);
+  }
+}
+
+/** No network for these images, or none can run here: onnxruntime is an optional package. */
+const withoutNetwork: ReadonlySet<string> = new Set([
+  "ERR_SINO_MODEL",
+  "ERR_SINO_UNSUPPORTED",
+  "ERR_SINO_BACKEND_UNAVAILABLE",
+]);
 
 /** Dual-domain diffusion: a network says what was behind metal. */
 async function diffuse(
@@ -232,19 +272,30 @@ async function diffuse(
     diffusionMar(sinograms, geometry, prior, options),
   );
   const { images, metal, slices } = made;
+  const verdicts = slices.flatMap(({ verdict }) => verdict ?? []);
   warnOfFailures(slices, `as ${details.start === "noise" ? "uncorrected" : details.start} gave it`, run);
-  if (slices.every(({ outcome }) => outcome === "none"))
-    run.console.warn("No metal was found at or above 3000 HU, so this is the plain reconstruction.");
+  if (slices.every(({ outcome }) => outcome === "none")) run.console.warn(noMetal);
   return {
     images,
     metal,
     muWater: made.muWater,
-    details: { physics: file, diffusion: details, slices },
-    facts: [...diffusionFacts(details), ["Outcome", outcomeText(slices)]],
-    tables: [],
-    said: outcomeText(slices),
+    details: {
+      physics: file,
+      diffusion: details,
+      slices: slices.map(({ verdict, ...rest }) => ({ ...verdict, ...rest })),
+    },
+    facts: [
+      ...diffusionFacts(details),
+      ["Outcome", outcomeText(slices)],
+      ...(verdicts.length > 0 ? ([["Verdict", verdictText(verdicts)]] as Corrected["facts"]) : []),
+    ],
+    tables: verdicts.length > 0 ? [verdictTable(verdicts)] : [],
+    said: verdicts.length > 0 ? `${verdictText(verdicts)}, ${outcomeText(slices)}` : outcomeText(slices),
     code: exitOf(slices),
-    note: "Measured sinogram: the rays through metal were completed by a network, all others are as measured.",
+    note:
+      verdicts.length > 0
+        ? "Measured sinogram: the rays through metal were inverted for the tissue behind it and completed by a network, and all rays made monochromatic."
+        : "Measured sinogram: the rays through metal were completed by a network, all others are as measured.",
   };
 }
 

@@ -10,7 +10,7 @@ export const methodNames: Readonly<Record<MarOptions["method"], string>> = {
   nmar: "NMAR, interpolation of the difference to a prior image",
   polychromatic: "polychromatic inversion of the rays behind metal",
   diffusion: "dual-domain diffusion: what a network that knows images without metal says of the rays behind it",
-  auto: "polychromatic inversion where the rays agree with its physics, else NMAR",
+  auto: "polychromatic inversion where the rays agree with its physics, else NMAR; and a network for what that leaves open",
 };
 
 export const virtualScanNote =

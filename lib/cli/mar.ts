@@ -54,6 +54,9 @@ const forReplacement = ["passes", "filter", "cutoff", "muWater"] as const;
 const forImages = ["metalHu", "minimumPixels", "metalModel", "pixelMm"] as const;
 const forSeries = ["series", "all", "overwrite"] as const;
 
+/** `--model none` with `--method auto`: physics alone. */
+export const noModel = "none";
+
 const forDiffusion = [
   "model",
   "precision",
@@ -67,8 +70,12 @@ const forDiffusion = [
 ] as const;
 
 function checkDiffusion(given: MarOptions): void {
-  if (given.method !== "diffusion") {
-    refuse(given, forDiffusion, "is for --method diffusion");
+  const { method, sinogram, model } = given;
+  const isAuto = method === "auto" && sinogram !== undefined;
+  if (method !== "diffusion") {
+    refuse(given, isAuto ? ["start"] : forDiffusion, "is for --method diffusion");
+    const others = forDiffusion.filter((name) => name !== "model");
+    if (model === noModel) refuse(given, others, "is for a network, which --model none leaves out");
     return;
   }
   refuse(given, ["passes", "filter", "cutoff"], "is not for --method diffusion");

@@ -123,8 +123,29 @@ test("of a sinogram: the record says how, the same seed gives the same image, an
   });
   assert.equal(first.record.slices, [{ outcome: "corrected" }]);
   const inverted = await run("--start", "polychromatic", "--weight-mask", "distance", "--fusion", "cosine");
-  assert.is(inverted.record.slices[0].verdict.metalPixels > 0, true);
+  assert.is(inverted.record.slices[0].metalPixels > 0, true);
   assert.not.equal((await run("--start", "noise", "--sampler", "unipc")).image.data, first.image.data);
+});
+
+test("auto: physics and network; physics alone where the shipped network does not fit, and where it is not wanted", async () => {
+  const run = async (...args: string[]) => {
+    const folder = fresh();
+    await mkdir(folder);
+    const out = join(folder, "i.npy");
+    const { code, stderr } = await cli(...raw, "--method", "auto", "-o", out, ...args);
+    assert.is(code, 0, stderr);
+    return { image: await array(out), stderr, record: JSON.parse(await readFile(join(folder, "i.json"), "utf8")) };
+  };
+  const model = await modelFolder();
+  const [unfit, alone, both] = [await run(), await run("--model", "none"), await run("--model", model, "--steps", "3")];
+  assert.match(unfit.stderr, /physics works alone.*Expected images of half to four times/s);
+  assert.is(alone.stderr.includes("physics works alone"), false);
+  assert.equal(unfit.image.data, alone.image.data);
+  assert.not.equal(both.image.data, alone.image.data);
+  assert.is(alone.record.slices[0].outcome, undefined);
+  const { verdict, outcome } = both.record.slices[0];
+  assert.equal([verdict, outcome], [alone.record.slices[0].verdict, "corrected"]);
+  assert.equal([both.record.method, both.record.diffusion.start], ["auto", "polychromatic"]);
 });
 
 test("of images: metal stays, a report names the network's settings", async () => {
