@@ -34,6 +34,7 @@ export {
   type JudgeOptions,
   judge,
   namedConditions,
+  openStages,
   type Sampler,
   samplers,
 } from "./generate/index.ts";

@@ -448,7 +448,7 @@ function addSample(program: Commander, start: Start): void {
     .option("-n, --number <n>", "how many slices; default 1", count)
     .option("--steps <n>", "runs of the network per slice; default 20", count)
     .addOption(new Option("--sampler <name>", "default dpm-solver").choices(["dpm-solver", "ddim", "unipc"]))
-    .option("--size <pixels>", "rows and columns; default those of the training", count)
+    .option("--size <pixels>", "rows and columns, before models that enlarge; default those of the training", count)
     .option("--condition <list>", "bodyPart=chest,age=60 as the card names them, or class=2,values=0.6/1", condition)
     .option("--context <file>", "vectors [length, width] that the network attends to")
     .option("--guidance <w>", "classifier-free guidance; default 1, none", anyNumber)
@@ -457,6 +457,10 @@ function addSample(program: Commander, start: Start): void {
     .option("--classifier-scale <s>", "how strongly; default 1", anyNumber)
     .option("--from <file>", "images to start from instead of noise")
     .option("--strength <share>", "with --from: how much noise they get; default 0.5", fraction)
+    .option(
+      "--no-stages",
+      "leave slices as the model draws them, where its card names others that enlarge and sharpen them",
+    )
     .addOption(new Option("--format <name>", "of the slices").choices(["nifti", "npy", "dicom"]).default("nifti"))
     .option("--pixel-mm <mm>", "pixel size to write, or row,column spacing; default 1", pixelSize)
     .option("--compare <file>", "slices that the network learned from: are these copies, do they differ, which tissues")

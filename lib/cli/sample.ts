@@ -6,7 +6,7 @@ import { version } from "../core/version.ts";
 import { writeSyntheticSeries } from "../data/dicom/synthetic.ts";
 import { writeNifti } from "../data/nifti.ts";
 import { writeNpy } from "../data/npy.ts";
-import { generate, type Judgement, judge, namedConditions, type Sampler } from "../generate/index.ts";
+import { generate, type Judgement, judge, namedConditions, openStages, type Sampler } from "../generate/index.ts";
 import { contactSheet } from "../generate/sheet.ts";
 import { loadTrained, type Precision } from "../models/index.ts";
 import { modelFolder } from "../models/shipped.ts";
@@ -32,6 +32,7 @@ export interface SampleCommandOptions {
   classifierScale?: number;
   from?: string;
   strength?: number;
+  stages?: boolean;
   precision?: Precision;
   format: "nifti" | "npy" | "dicom";
   pixelMm?: [number, number];
@@ -56,6 +57,7 @@ export function sample(given: SampleCommandOptions): Command {
     await checkFolderTarget(output, false);
     const source = await modelFolder(model);
     const trained = await loadTrained(source, { precision: given.precision });
+    const stages = given.stages === false ? [] : await openStages(trained, source);
     const { named = {}, ...numbered } = condition ?? {};
     const conditions = { ...numbered, ...namedConditions(trained, named) };
     const context = given.context === undefined ? undefined : (await load(given.context, run)).array;
@@ -68,7 +70,7 @@ export function sample(given: SampleCommandOptions): Command {
         ...(size !== undefined && { size: [size, size] as const }),
         ...conditions,
         ...{ context },
-        ...{ seed, steps, sampler, guidance, classifier, start, strength },
+        ...{ seed, steps, sampler, guidance, classifier, start, strength, stages },
       }),
     );
     const learned = given.compare === undefined ? undefined : requirePlanes(await load(given.compare, run), "slices");
@@ -86,7 +88,9 @@ export function sample(given: SampleCommandOptions): Command {
       from: given.from,
       strength,
     };
-    const configuration = { model: await fileDigest(join(source, "model.json")), ...made };
+    const digest = (folder: string) => fileDigest(join(folder, "model.json"));
+    const behind = await Promise.all(stages.map(({ folder }) => digest(folder)));
+    const configuration = { model: await digest(source), ...(behind.length > 0 && { stages: behind }), ...made };
     const count = hu.shape[0]!;
     await withFolderOutput(output, run.signal, async (folder) => {
       if (format === "npy") await writeNpy(join(folder, "samples.npy"), hu);

@@ -20,6 +20,11 @@ export interface ScheduleOptions {
   betaEnd?: number;
   /** √ᾱ shifted and scaled so that the last step is pure noise: S. Lin et al., WACV 2024. Not for networks that predict noise. */
   zeroTerminalSnr?: boolean;
+  /**
+   * √(ᾱ/(1 − ᾱ)) times this, at every step; default 1. Below 1 there is more noise, as large images need, whose neighbouring pixels
+   * tell of each other: 64 over their side (E. Hoogeboom, J. Heek, T. Salimans, "simple diffusion", ICML 2023).
+   */
+  shift?: number | undefined;
 }
 
 /** Plain data: ᾱ of every training step. */
@@ -41,15 +46,23 @@ function betas(kind: ScheduleKind, steps: number, start: number, end: number): F
 
 /** Makes a schedule. Throws ERR_SINO_OUT_OF_RANGE. */
 export function noiseSchedule(options: ScheduleOptions = {}): Schedule {
-  const { kind = "linear", steps = 1000, betaStart = 1e-4, betaEnd = 0.02, zeroTerminalSnr = false } = options;
+  const {
+    kind = "linear",
+    steps = 1000,
+    betaStart = 1e-4,
+    betaEnd = 0.02,
+    zeroTerminalSnr = false,
+    shift = 1,
+  } = options;
   requireChoice(kind, "kind", scheduleKinds);
   requireCount(steps, "steps", 1, 1e6);
   requireBetween(betaStart, "betaStart", 0, 0.999);
   requireBetween(betaEnd, "betaEnd", betaStart, 0.999);
+  requireBetween(shift, "shift", 1e-3, 1e3);
   let product = 1;
   const alphasCumprod = betas(kind, steps, betaStart, betaEnd).map((beta) => {
     product *= 1 - beta;
-    return product;
+    return shift === 1 ? product : (shift ** 2 * product) / (shift ** 2 * product + 1 - product);
   });
   return { steps, alphasCumprod: zeroTerminalSnr ? withoutSignalAtTheEnd(alphasCumprod) : alphasCumprod };
 }

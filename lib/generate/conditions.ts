@@ -1,10 +1,11 @@
 /** Conditions by the names that a model's card gives them: bodyPart=chest, age=60. */
 import { sinoError } from "../core/errors.ts";
-import type { ConditionNames, Trained } from "../models/trained.ts";
+import type { ConditionNames, ConditionScale, Trained } from "../models/trained.ts";
 
 /**
  * Class and values for `generate` out of names. A value that is not named is none, as 0. Throws ERR_SINO_UNSUPPORTED for what the
- * network never learned, naming what it did; ERR_SINO_ARG_TYPE for a value that is no number.
+ * network never learned, naming what it did; ERR_SINO_ARG_TYPE for a value that is no number, ERR_SINO_OUT_OF_RANGE
+ * for one outside of what was learned.
  *
  *     const chest = namedConditions(trained, { bodyPart: "chest", age: "60" });
  */
@@ -30,10 +31,15 @@ export function namedConditions(
       result.class = index;
       continue;
     }
-    const { offset = 0, factor = 1 } = of as { offset?: number; factor?: number };
+    const { offset = 0, factor = 1, range } = of as ConditionScale;
     const value = Number(said);
     if (!Number.isFinite(value) || said === "")
       throw sinoError("ERR_SINO_ARG_TYPE", `Expected a number for ${name} but received ${said}.`);
+    if (range && !(value >= range[0] && value <= range[1]))
+      throw sinoError(
+        "ERR_SINO_OUT_OF_RANGE",
+        `The network never learned ${name}=${said}: expected a number from ${range[0]} to ${range[1]}.`,
+      );
     const width = network.kind === "unet" ? (network.values ?? columns.length) : columns.length;
     result.values ??= new Array<number>(width).fill(0);
     result.values[columns.indexOf(name)] = (value - offset) * factor;

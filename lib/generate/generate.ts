@@ -11,13 +11,15 @@ import { noiseSchedule } from "../diffusion/schedule.ts";
 import { sample } from "../diffusion/step.ts";
 import { levelsOf, startingTimesteps } from "../diffusion/timesteps.ts";
 import { combine } from "../image/pixels.ts";
+import { resample } from "../image/resample.ts";
 import { type ModelOptions, openModel } from "../models/model.ts";
 import type { Values } from "../models/session.ts";
-import type { Trained } from "../models/trained.ts";
+import { grainOf, type Trained } from "../models/trained.ts";
 import { allocate, type OperationOptions } from "../native/job.ts";
 import { networkModel } from "../networks/index.ts";
 import { normalNoise } from "../physics/noise.ts";
 import { type ClassifierGuidance, openClassifier } from "./classifier.ts";
+import { requireMultiple, type Stage, sizeBehind } from "./stages.ts";
 
 export const samplers = ["dpm-solver", "ddim", "unipc"] as const;
 export type Sampler = (typeof samplers)[number];
@@ -49,23 +51,57 @@ export interface GenerateOptions extends OperationOptions, Pick<ModelOptions, "p
   start?: ArrayLike | undefined;
   /** How much noise they get before it is taken away again, 0 to 1; default 0.5. */
   strength?: number | undefined;
+  /** What the images go through next, as `openStages` gives it; default nothing. `size` is that before them. */
+  stages?: readonly Stage[] | undefined;
 }
 
 /**
- * Draws images [n, row, column], in the units that the network was trained on. Throws ERR_SINO_UNSUPPORTED (no diffusion
+ * Draws images [n, row, column], in the units that the network was trained on, and takes them through `stages`. Images to start from have
+ * the size of the network or, where there are stages, that behind them: they are averaged then. Throws ERR_SINO_UNSUPPORTED (no diffusion
  * network; a condition that it never learned), ERR_SINO_OUT_OF_RANGE (more steps than it was trained with; NaN from the
- * network, with {step, timestep, count}), ERR_SINO_SHAPE, ERR_SINO_MODEL, or `signal.reason`.
+ * network, with {step, timestep, count}), ERR_SINO_SHAPE (sizes that do not fit network or stages), ERR_SINO_MODEL, or `signal.reason`.
  *
  * @example
  * const hu = await generate(await loadTrained("models/ct-prior"), { count: 16, seed: 7 });
  */
 export async function generate(trained: Trained, options: GenerateOptions): Promise<Volume> {
+  const { stages = [], ...first } = options;
+  if (stages.length === 0) return draw(trained, options);
+  const size = first.size ?? (trained.size as readonly [number, number] | undefined);
+  if (!size) throw sinoError("ERR_SINO_SHAPE", "Expected a size [rows, columns], as the model's card names none.");
+  const behind = sizeBehind(stages, size);
+  const start = first.start && (await startOfSize(first.start, size, behind, options));
+  let images = await draw(trained, { ...first, size, start });
+  const { seed, batch, provider, threads, signal, device, onProgress } = options;
+  for (const stage of stages)
+    images = await stage.apply(images, { seed, batch, provider, threads, signal, device, onProgress });
+  return images;
+}
+
+/** Images to start a cascade from. */
+async function startOfSize(
+  start: ArrayLike,
+  size: readonly [number, number],
+  behind: readonly number[],
+  { signal, device }: OperationOptions,
+): Promise<ArrayLike> {
+  const given = start.shape.slice(-2);
+  if (given.join() === size.join()) return start;
+  if (given.join() === behind.join()) return resample(start, { signal, device, shape: size, method: "area" });
+  throw sinoError(
+    "ERR_SINO_SHAPE",
+    `Expected images of ${behind.join(" × ")} or ${size.join(" × ")} to start from but received ${given.join(" × ")}.`,
+  );
+}
+
+async function draw(trained: Trained, options: GenerateOptions): Promise<Volume> {
   const { network, weights, diffusion, scale, calibration } = trained;
   if (!diffusion || network.kind !== "unet")
     throw sinoError("ERR_SINO_UNSUPPORTED", 'Expected a network that was trained with the task "diffusion".');
   requireOneChannel(network.inChannels, network.outChannels);
   const { seed, batch = 4, start, signal, device, onProgress, guidance = 1 } = options;
   const [rows, columns] = sizeFor(trained, options);
+  requireMultiple([rows, columns], grainOf(network), "the network");
   const count = start ? sizeOf(start.shape) / (rows * columns) : (options.count ?? 1);
   requireCount(count, "count");
   const conditions = conditionsOf(network, options);
@@ -128,7 +164,7 @@ function planOf(
   { diffusion, range = [-1, 1] }: Trained,
   options: GenerateOptions,
 ): { plan: SamplerPlan; level: [number, number]; slopeShare: (t: number) => number } {
-  const { kind, steps: trainedSteps, prediction } = diffusion!;
+  const { prediction } = diffusion!;
   const { steps = 20, sampler = "dpm-solver", start, strength = 0.5 } = options;
   if (!samplers.includes(sampler))
     throw sinoError(
@@ -137,7 +173,7 @@ function planOf(
     );
   if (start && !(strength > 0 && strength <= 1))
     throw sinoError("ERR_SINO_OUT_OF_RANGE", `Expected a strength above 0 and up to 1 but received ${show(strength)}.`);
-  const schedule = noiseSchedule({ kind, steps: trainedSteps });
+  const schedule = noiseSchedule(diffusion!);
   const list = startingTimesteps(schedule, steps, start ? strength : 1);
   const to = { prediction, clip: range };
   const alpha = schedule.alphasCumprod[list[0]!]!;

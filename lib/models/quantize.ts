@@ -202,7 +202,7 @@ async function probesOf(
   const { size, tiles } = tilingOf(shape, { tile: 512, margin: 0, grain: grainOf(network) });
   const { factor, offset } = scale;
   const scaled = (await combine([[factor, images]], { ...job, offset: -offset * factor })).data;
-  const schedule = diffusion && noiseSchedule({ kind: diffusion.kind, steps: diffusion.steps });
+  const schedule = diffusion && noiseSchedule(diffusion);
   const [area, plane] = [sizeOf(size), sizeOf(shape)];
   const probes: Probe[] = [];
   for (let i = 0; i < Math.min(samples, count); i++) {

@@ -26,26 +26,48 @@ export interface Trained {
   readonly size?: readonly number[] | undefined;
   /** What its conditions are called. */
   readonly conditions?: ConditionNames | undefined;
+  /** What its images go through next, see `openStages`; default nothing. */
+  readonly stages?: readonly StageCard[] | undefined;
   /** Convolutions to compute in 8 bits, as `quantizeTrained` found them; default none. */
   readonly calibration?: Calibration | undefined;
   /** It was trained on masks: `applyTrained` gives the probability that a pixel is inside. */
   readonly isSegmentation?: boolean | undefined;
   /** Where it was trained to find noise: how much there was, and what it was asked. */
   readonly diffusion?:
-    | { readonly kind: ScheduleKind; readonly steps: number; readonly prediction: Prediction }
+    | {
+        readonly kind: ScheduleKind;
+        readonly steps: number;
+        readonly prediction: Prediction;
+        readonly shift?: number | undefined;
+      }
     | undefined;
 }
 
-/** A list names a network's classes, in their order; each object one of its values, which it sees as (value − offset) · factor. */
-export type ConditionNames = Readonly<
-  Record<string, readonly string[] | { readonly offset?: number | undefined; readonly factor?: number | undefined }>
->;
+/** A model that enlarges images, or one that finds noise and redraws them at a strength from 0 to 1, in so many steps (20). */
+export interface StageCard {
+  readonly model: string;
+  readonly strength?: number | undefined;
+  readonly steps?: number | undefined;
+}
+
+/**
+ * A list names a network's classes, in their order; each object one of its values, which it sees as (value − offset) · factor and learned
+ * within a range.
+ */
+export type ConditionNames = Readonly<Record<string, readonly string[] | ConditionScale>>;
+
+export interface ConditionScale {
+  readonly offset?: number | undefined;
+  readonly factor?: number | undefined;
+  readonly range?: readonly [low: number, high: number] | undefined;
+}
 
 export const precisions = ["float32", "int8"] as const;
 export type Precision = (typeof precisions)[number];
 
 interface Card {
   conditions?: ConditionNames;
+  stages?: unknown;
   int8?: { calibration?: Calibration };
   network?: unknown;
   weightsSha256?: string;
@@ -53,7 +75,7 @@ interface Card {
   training?: {
     task?: string;
     data?: { offset?: number; factor?: number; range?: readonly [number, number] };
-    diffusion?: { kind?: ScheduleKind; steps?: number; prediction?: Prediction };
+    diffusion?: { kind?: ScheduleKind; steps?: number; prediction?: Prediction; shift?: number };
   };
 }
 
@@ -94,19 +116,36 @@ export async function loadTrained(
     );
   const { task, data, diffusion } = card.training ?? {};
   const { offset = 0, factor = 1 } = data ?? {};
-  const { kind = "cosine", steps = 1000, prediction = "epsilon" } = diffusion ?? {};
+  const { kind = "cosine", steps = 1000, prediction = "epsilon", shift } = diffusion ?? {};
   const [low, high] = data?.range ?? [offset - 1 / factor, offset + 1 / factor];
   return {
     range: [(low - offset) * factor, (high - offset) * factor],
     size: card.input?.shape?.slice(2),
     ...(calibration && { calibration }),
     ...(card.conditions && { conditions: card.conditions }),
+    ...(card.stages !== undefined && { stages: stageCards(card.stages, path) }),
     ...(task === "segmentation" && { isSegmentation: true }),
-    ...(task === "diffusion" && { diffusion: { kind, steps, prediction } }),
+    ...(task === "diffusion" && { diffusion: { kind, steps, prediction, shift } }),
     network: parseNetwork(card.network, path),
     weights: new Map([...tensors].map(([name, { data }]) => [name, data])),
     scale: { offset, factor },
   };
+}
+
+/** `"stages": ["super-resolve-2", { "model": "ct-prior", "strength": 0.1 }]`. Throws ERR_SINO_IO_FORMAT. */
+function stageCards(given: unknown, path: string): StageCard[] {
+  const wrong = (what: unknown) =>
+    sinoError(
+      "ERR_SINO_IO_FORMAT",
+      `${path} expected "stages" to list names of models or { "model", "strength", "steps" } but has ${JSON.stringify(what)}.`,
+    );
+  if (!Array.isArray(given)) throw wrong(given);
+  return given.map((stage: unknown) => {
+    const card = (typeof stage === "string" ? { model: stage } : stage) as StageCard | null;
+    const isNumber = (v: unknown) => v === undefined || typeof v === "number";
+    if (typeof card?.model !== "string" || !isNumber(card.strength) || !isNumber(card.steps)) throw wrong(stage);
+    return card;
+  });
 }
 
 export interface ApplyOptions extends ModelOptions, JobOptions, Conditions {

@@ -129,8 +129,8 @@ export class Batches {
     this.#dataset = dataset;
     this.#shuffle = new Shuffle(dataset.trainCount, config.seed ?? 0);
     if (config.task !== "diffusion") return;
-    const { kind = "cosine", steps = 1000, prediction = "epsilon", minSnr } = config.diffusion ?? {};
-    const schedule = noiseSchedule({ kind, steps });
+    const { kind = "cosine", steps = 1000, prediction = "epsilon", shift, minSnr } = config.diffusion ?? {};
+    const schedule = noiseSchedule({ kind, steps, shift });
     this.#mixes = mixesOf(schedule.alphasCumprod, prediction);
     this.#weights = minSnr ? lossWeights(schedule, { gamma: minSnr, prediction }) : undefined;
   }

@@ -98,6 +98,8 @@ const schema = z.strictObject({
       kind: z.enum(["linear", "scaled-linear", "cosine"]).optional(),
       steps: whole.optional(),
       prediction: z.enum(["epsilon", "sample", "v"]).optional(),
+      /** Below 1: more noise at every step; 64 over the side of whole images. Default 1. */
+      shift: positive.optional(),
       /** Min-SNR weighting with this γ; default none. */
       minSnr: positive.optional(),
     })
@@ -125,7 +127,12 @@ const schema = z.strictObject({
       z.string(),
       z.union([
         z.array(z.string()).min(1),
-        z.strictObject({ offset: z.number().optional(), factor: positive.optional() }),
+        z.strictObject({
+          offset: z.number().optional(),
+          factor: positive.optional(),
+          /** Between which numbers samples lie; others are refused. */
+          range: z.tuple([z.number(), z.number()]).optional(),
+        }),
       ]),
     )
     .optional(),

@@ -1,17 +1,16 @@
 /** Motion out of MR slices: the lines of k-space that stay as measured, against plain sums; the command, and what it refuses. */
 import assert from "node:assert/strict";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Volume, volume } from "../../lib/core/arrays.ts";
 import { readArray, writeArray } from "../../lib/data/array-files.ts";
-import { writeSafetensors } from "../../lib/data/safetensors.ts";
 import { applyTrained, restorationModel } from "../../lib/models/index.ts";
-import { type NetworkDescription, summarize } from "../../lib/networks/index.ts";
 import { correctMotion } from "../../lib/restore/motion.ts";
 import { assertRejects } from "../support/assert-close.ts";
 import { cli } from "../support/cli.ts";
 import { writeCtSeries } from "../support/dicom.ts";
 import { temporaryFolder } from "../support/files.ts";
+import { writeModel } from "../support/models.ts";
 import { hasOnnxRuntime, noOnnxRuntime } from "../support/onnxruntime.ts";
 import { randomFloats } from "../support/random.ts";
 import { testSuite } from "../support/suite.ts";
@@ -23,26 +22,10 @@ let made = 0;
 const fresh = (ending = "") => join(base, `${made++}${ending}`);
 
 /** A small network of random weights, or, at weight 0, one that gives what it is shown. */
-async function modelFolder(weight: number, card: object = { modality: "MR" }): Promise<string> {
-  const folder = fresh();
-  await mkdir(folder);
+const modelFolder = (deviation: number, card: object = { modality: "MR" }): Promise<string> => {
   const shared = { kind: "unet", inChannels: 1, outChannels: 1, blocks: 1, norm: "none", residual: true } as const;
-  const network: NetworkDescription = { ...shared, channels: [4] };
-  const { parameterSpecs } = summarize(network, { batch: 1, size: [16, 16] });
-  const tensors = parameterSpecs.map(({ name, shape }, k) => {
-    const data = randomFloats(
-      shape.reduce((a, b) => a * b, 1),
-      k + 1,
-    ).map((v) => weight * v);
-    return [name, { data, shape }] as const;
-  });
-  await writeSafetensors(join(folder, "weights.safetensors"), { tensors: new Map(tensors), metadata: {} });
-  await writeFile(
-    join(folder, "model.json"),
-    JSON.stringify({ name: "tiny", network, training: { data: {} }, ...card }),
-  );
-  return folder;
-}
+  return writeModel(fresh(), { network: { ...shared, channels: [4] }, deviation, seed: 1, card });
+};
 
 /** Magnitudes with a bright body. */
 function slices(count: number, rows: number, columns: number): Volume {

@@ -2,17 +2,16 @@
 import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileDigest } from "../../lib/batch/digest.ts";
 import { type Volume, volume } from "../../lib/core/arrays.ts";
 import { readArray, writeArray } from "../../lib/data/array-files.ts";
 import { readSeries } from "../../lib/data/dicom/index.ts";
-import { writeSafetensors } from "../../lib/data/safetensors.ts";
-import { type NetworkDescription, summarize } from "../../lib/networks/index.ts";
+import type { NetworkDescription } from "../../lib/networks/index.ts";
 import { classicalDenoisers, denoise } from "../../lib/restore/denoise.ts";
 import { quietPlaces } from "../../lib/restore/quiet.ts";
 import { cli } from "../support/cli.ts";
 import { writeCtSeries } from "../support/dicom.ts";
 import { temporaryFolder } from "../support/files.ts";
+import { writeModel } from "../support/models.ts";
 import { hasOnnxRuntime, noOnnxRuntime } from "../support/onnxruntime.ts";
 import { randomFloats } from "../support/random.ts";
 import { testSuite } from "../support/suite.ts";
@@ -65,24 +64,10 @@ const plain: NetworkDescription = {
 };
 
 /** A folder as `sinogram train` leaves it. With deviation 0 the network gives what it is given. */
-async function modelFolder(card: object = {}, deviation = 0, network: NetworkDescription = plain): Promise<string> {
-  const folder = fresh();
-  await mkdir(folder);
-  const { parameterSpecs } = summarize(network, { batch: 1, size: [16, 16] });
-  const tensors = new Map(
-    parameterSpecs.map(({ name, shape }, i) => {
-      const n = shape.reduce((a, b) => a * b, 1);
-      return [name, { data: randomFloats(n, i).map((v) => v * deviation) as Float32Array, shape }];
-    }),
-  );
-  const file = join(folder, "weights.safetensors");
-  await writeSafetensors(file, { tensors, metadata: {} });
-  const weightsSha256 = (await fileDigest(file)).sha256;
+const modelFolder = (card: object = {}, deviation = 0, network: NetworkDescription = plain): Promise<string> => {
   const training = { data: { offset: 0, factor: 0.004 } };
-  const text = JSON.stringify({ name: "tiny", network, weightsSha256, training, modality: "CT", unit: "HU", ...card });
-  await writeFile(join(folder, "model.json"), text);
-  return folder;
-}
+  return writeModel(fresh(), { network, deviation, card: { training, modality: "CT", unit: "HU", ...card } });
+};
 
 test("every classic takes noise away and leaves the level, at any size", async () => {
   const image = disk(65, 72);

@@ -1,16 +1,14 @@
 /** `sinogram super-resolve` and `sinogram enhance`: sizes, places, and what is refused. */
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { volume } from "../../lib/core/arrays.ts";
 import { readArray, writeArray } from "../../lib/data/array-files.ts";
 import { readSeries } from "../../lib/data/dicom/index.ts";
-import { writeSafetensors } from "../../lib/data/safetensors.ts";
 import { resample } from "../../lib/image/resample.ts";
-import { type NetworkDescription, summarize } from "../../lib/networks/index.ts";
 import { cli } from "../support/cli.ts";
 import { writeCtSeries } from "../support/dicom.ts";
 import { temporaryFolder } from "../support/files.ts";
+import { writeModel } from "../support/models.ts";
 import { hasOnnxRuntime, noOnnxRuntime } from "../support/onnxruntime.ts";
 import { randomFloats } from "../support/random.ts";
 import { testSuite } from "../support/suite.ts";
@@ -32,29 +30,10 @@ async function stored(shape: readonly number[], ending = ".npy", at = 100): Prom
 }
 
 /** A network that gives what it is shown. */
-async function modelFolder(card: object): Promise<string> {
-  const folder = fresh();
-  await mkdir(folder);
-  const network: NetworkDescription = {
-    kind: "unet",
-    inChannels: 1,
-    outChannels: 1,
-    channels: [4],
-    blocks: 1,
-    norm: "none",
-    residual: true,
-  };
-  const { parameterSpecs } = summarize(network, { batch: 1, size: [16, 16] });
-  const zeros = parameterSpecs.map(({ name, shape }) => {
-    return [name, { data: new Float32Array(shape.reduce((a, b) => a * b, 1)), shape }] as const;
-  });
-  await writeSafetensors(join(folder, "weights.safetensors"), { tensors: new Map(zeros), metadata: {} });
-  await writeFile(
-    join(folder, "model.json"),
-    JSON.stringify({ name: "tiny", network, training: { data: {} }, ...card }),
-  );
-  return folder;
-}
+const modelFolder = (card: object): Promise<string> => {
+  const shared = { kind: "unet", inChannels: 1, outChannels: 1, blocks: 1, norm: "none", residual: true } as const;
+  return writeModel(fresh(), { network: { ...shared, channels: [4] }, card });
+};
 
 test("interpolation doubles rows and columns over the same extent", async () => {
   const [input, output] = [await stored([3, 7, 1], ".nii.gz"), fresh(".nii.gz")];

@@ -1,21 +1,19 @@
 /** Explanations of restorations: invented structure is found and reported, honest smoothing is not, maps show where a network looked. */
 import assert from "node:assert/strict";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileDigest } from "../../lib/batch/digest.ts";
 import { type Volume, volume } from "../../lib/core/arrays.ts";
 import { writeArray } from "../../lib/data/array-files.ts";
-import { writeSafetensors } from "../../lib/data/safetensors.ts";
 import { gaussian } from "../../lib/image/gaussian.ts";
 import { combine } from "../../lib/image/pixels.ts";
 import { restorationModel } from "../../lib/models/index.ts";
-import { type NetworkDescription, summarize } from "../../lib/networks/index.ts";
 import { normalNoise } from "../../lib/physics/noise.ts";
 import { denoise } from "../../lib/restore/denoise.ts";
 import { explainChange } from "../../lib/restore/explain.ts";
 import { unsupportedStructure } from "../../lib/restore/support.ts";
 import { cli } from "../support/cli.ts";
 import { temporaryFolder } from "../support/files.ts";
+import { writeModel } from "../support/models.ts";
 import { hasOnnxRuntime, noOnnxRuntime } from "../support/onnxruntime.ts";
 import { testSuite } from "../support/suite.ts";
 
@@ -100,27 +98,10 @@ test("constant images, images of one pixel and batches are compared, too", async
 });
 
 /** A network y = x + what `weights` says, of one hidden layer for each sign; nothing else. */
-async function modelFolder(fill: (name: string, values: Float32Array) => void): Promise<string> {
-  const network: NetworkDescription = { kind: "dncnn", inChannels: 1, depth: 3, channels: 2, norm: "none" };
-  const folder = join(base, `model${made++}`);
-  await mkdir(folder);
-  const { parameterSpecs } = summarize(network, { batch: 1, size: [16, 16] });
-  const tensors = new Map(
-    parameterSpecs.map(({ name, shape }) => {
-      const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
-      fill(name, data);
-      return [name, { data, shape }] as const;
-    }),
-  );
-  const file = join(folder, "weights.safetensors");
-  await writeSafetensors(file, { tensors, metadata: {} });
-  const weightsSha256 = (await fileDigest(file)).sha256;
-  await writeFile(
-    join(folder, "model.json"),
-    JSON.stringify({ name: "tiny", network, weightsSha256, unit: "HU", modality: "CT" }),
-  );
-  return folder;
-}
+const modelFolder = (fill: (name: string, values: Float32Array) => void): Promise<string> => {
+  const network = { kind: "dncnn", inChannels: 1, depth: 3, channels: 2, norm: "none" } as const;
+  return writeModel(join(base, `model${made++}`), { network, fill, card: { unit: "HU", modality: "CT" } });
+};
 let made = 0;
 
 // 3 × 3 windows, their middle at 4: h = relu(x + 1000 − 1200), h, y = x + 3 h: what is brighter than 200 HU becomes much brighter

@@ -5,17 +5,16 @@ import * as assert from "uvu/assert";
 import { fileDigest } from "../../lib/batch/digest.ts";
 import { type Volume, volume } from "../../lib/core/arrays.ts";
 import { readNpy, writeNpy } from "../../lib/data/npy.ts";
-import { writeSafetensors } from "../../lib/data/safetensors.ts";
 import { nmar, openPrior } from "../../lib/mar/index.ts";
 import { loadTrained } from "../../lib/models/index.ts";
-import { type NetworkDescription, summarize } from "../../lib/networks/index.ts";
+import type { NetworkDescription } from "../../lib/networks/index.ts";
 import { simulateMetalPair } from "../../lib/physics/index.ts";
 import { parseGeometry } from "../../lib/tomography/geometry-file.ts";
 import { assertRejects } from "../support/assert-close.ts";
 import { cli } from "../support/cli.ts";
 import { temporaryFolder } from "../support/files.ts";
+import { writeModel } from "../support/models.ts";
 import { hasOnnxRuntime, noOnnxRuntime } from "../support/onnxruntime.ts";
-import { randomFloats } from "../support/random.ts";
 import { testSuite } from "../support/suite.ts";
 
 const suite = testSuite("mar by diffusion");
@@ -52,30 +51,15 @@ const network: NetworkDescription = {
 };
 
 /** A folder as `sinogram train` leaves it. */
-async function modelFolder({ deviation = 0.1, card = {}, training = {} } = {}): Promise<string> {
-  const folder = fresh();
-  await mkdir(folder);
-  const { parameterSpecs } = summarize(network, { batch: 1, size: [32, 32] });
-  const tensors = new Map(
-    parameterSpecs.map(({ name, shape }, i) => {
-      const count = shape.reduce((a, b) => a * b, 1);
-      return [name, { data: randomFloats(count, i).map((v) => v * deviation) as Float32Array, shape }];
-    }),
-  );
-  const file = join(folder, "weights.safetensors");
-  await writeSafetensors(file, { tensors, metadata: {} });
+const modelFolder = ({ deviation = 0.1, card = {}, training = {} } = {}): Promise<string> => {
   const data = { offset: -680, factor: 1 / 460, range: [-1000, 2000] };
   const diffusion = { kind: "cosine", steps: 50, prediction: "v" };
-  const text = {
-    network,
-    weightsSha256: (await fileDigest(file)).sha256,
-    input: { shape: [1, 1, 32, 32] },
-    training: { task: "diffusion", data, diffusion, ...training },
-    ...card,
-  };
-  await writeFile(join(folder, "model.json"), JSON.stringify(text));
-  return folder;
-}
+  const trained = { task: "diffusion", data, diffusion, ...training };
+  return writeModel(fresh(), {
+    ...{ network, size: 32, deviation },
+    card: { input: { shape: [1, 1, 32, 32] }, training: trained, ...card },
+  });
+};
 
 const files = {
   geometry: join(base, "g.json"),

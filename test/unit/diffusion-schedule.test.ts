@@ -130,4 +130,14 @@ test("what makes no sense is refused in words", async () => {
   await assertRejects(() => lossWeights(linear, { prediction: "edm" }), "ERR_SINO_UNSUPPORTED");
 });
 
+test("a shift multiplies the ratio of signal to noise, and is refused where it is none", () => {
+  const [plain, shifted] = [noiseSchedule({ kind: "cosine" }), noiseSchedule({ kind: "cosine", shift: 0.5 })];
+  // amplitudes by 0.5, so the ratio of variances by a quarter; doubles
+  snr(shifted).forEach((ratio, t) => {
+    assert.ok(Math.abs(ratio / snr(plain)[t]! - 0.25) < 1e-9, String(t));
+  });
+  assert.equal(noiseSchedule({ shift: 1 }), noiseSchedule());
+  for (const shift of [0, -1, Number.NaN]) assert.throws(() => noiseSchedule({ shift }), /shift/);
+});
+
 test.run();

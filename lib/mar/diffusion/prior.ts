@@ -74,7 +74,7 @@ export async function openPrior(trained: Trained, options: PriorOptions): Promis
     ...(network.values && { values: { data: new Float32Array(network.values), shape: [1, network.values] } }),
   };
   return {
-    schedule: noiseSchedule({ kind: diffusion.kind, steps: diffusion.steps }),
+    schedule: noiseSchedule(diffusion),
     prediction: diffusion.prediction,
     scale,
     range,
