@@ -1,6 +1,6 @@
 /**
  * One training step beside PyTorch's, the same network, weights and batches, in turns: processor and wall time, losses, memory.
- * PyTorch is that of python3 or $PYTHON; without it our side is measured alone.
+ * PyTorch is that of python3 or $PYTHON; where it does not start, that is said, and our side is measured alone.
  *
  *     SINOGRAM_THREADS=1 node --import tsx bench/training/step.bench.ts [n2n|unet …] [--turns=5] [--steps=1]
  *
@@ -131,9 +131,13 @@ async function torch(
   const json = { network, batch, size, batches: data.count, optimizer, parameters, files: paths };
   await writeFile(join(folder, "case.json"), JSON.stringify(json));
   const script = join(import.meta.dirname, "../python/training.py");
-  const child = spawn(process.env["PYTHON"] ?? "python3", [script, join(folder, "case.json"), String(threads)], {
+  const python = process.env["PYTHON"] ?? "python3";
+  const child = spawn(python, [script, join(folder, "case.json"), String(threads)], {
     stdio: ["pipe", "pipe", "inherit"],
   });
+  // both come where there is no such program: the second from what is written to it
+  child.on("error", (error) => console.log(`${python} does not start: ${error.message}`));
+  child.stdin.on("error", () => undefined);
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   const side: Side = {
     async run(count) {
@@ -151,6 +155,7 @@ async function torch(
   return side.run(0).then(
     () => side,
     async () => {
+      console.log(`${python} runs no PyTorch: PYTHON names one that does. Measured is our side alone.`);
       await side.close();
       return undefined;
     },

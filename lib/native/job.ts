@@ -1,5 +1,6 @@
 /** Runs one operation of the addon as a promise: progress, abort, and errors of the documented classes. */
 import { type ErrorCode, errorCodes, show, sinoError } from "../core/errors.ts";
+import { onAbort } from "./abort.ts";
 import { addon } from "./addon.ts";
 
 /** How far a long call has come. Within one phase `done` only grows; the last event has `done === total`. */
@@ -80,11 +81,11 @@ export async function runJob(
         }
       }
     : undefined;
-  const abort = () => native.cancel(id);
+  let forget: (() => void) | undefined;
   try {
     const job = native.start(operation, parameters, report);
     id = job.id;
-    signal?.addEventListener("abort", abort, { once: true });
+    forget = signal && onAbort(signal, () => native.cancel(id));
     const numbers = await job.promise;
     if (thrown) throw thrown.value;
     return numbers;
@@ -93,6 +94,6 @@ export async function runJob(
     if ((error as { code?: string }).code === "cancelled" && signal?.aborted) throw signal.reason;
     throw fromNative(error);
   } finally {
-    signal?.removeEventListener("abort", abort);
+    forget?.();
   }
 }

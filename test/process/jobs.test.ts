@@ -1,10 +1,12 @@
 /** Jobs as a process sees them: abort, progress, exit, workers, and an event loop that stays free. */
 import { spawn } from "node:child_process";
+import { getEventListeners } from "node:events";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
 import * as assert from "uvu/assert";
 import { volume } from "../../lib/core/arrays.ts";
+import { statistics } from "../../lib/image/pixels.ts";
 import type { Progress } from "../../lib/native/job.ts";
 import { fbp } from "../../lib/tomography/fbp.ts";
 import { fullScan, parallelBeam } from "../../lib/tomography/geometry.ts";
@@ -48,6 +50,20 @@ test("an already aborted signal starts nothing", async () => {
   } catch (error) {
     assert.is(error, "no");
   }
+});
+
+test("many jobs of one signal listen once, and no longer than they run", async () => {
+  const { signal } = new AbortController();
+  const warnings: Error[] = [];
+  const warn = (warning: Error) => warnings.push(warning);
+  process.on("warning", warn);
+  const images = volume(new Float32Array(64), [1, 8, 8]);
+  const jobs = Array.from({ length: 20 }, () => statistics(images, { signal }));
+  await Promise.all(jobs);
+  await new Promise((resolve) => setImmediate(resolve)); // warnings come a turn later
+  process.off("warning", warn);
+  assert.equal(warnings, []);
+  assert.is(getEventListeners(signal, "abort").length, 0);
 });
 
 test("abort of a job that still waits for others does not wait for them", async () => {
