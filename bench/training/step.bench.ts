@@ -77,9 +77,7 @@ async function ours(
   const graph = stepGraph({ network, size: { batch, size }, loss: { l2: 1 }, optimizer });
   const session = await openSession(graph.model, { threads });
   const n = lengthOf(graph.parameters);
-  const state = () => ({ parameters: new Float32Array(n), first: new Float32Array(n), second: new Float32Array(n) });
-  let [now, next] = [state(), state()];
-  now.parameters.set(vector);
+  const state = { parameters: vector.slice(), first: new Float32Array(n), second: new Float32Array(n) };
   const values = (data: Float32Array, shape: readonly number[]): Values => ({ data, shape });
   const scalar = (value: number) => values(Float32Array.of(value), []);
   const shape = [batch, network.inChannels, ...size];
@@ -94,7 +92,7 @@ async function ours(
         const [correction1, correction2] = corrections(done + 1);
         const results = await session.run(
           {
-            ...Object.fromEntries(Object.entries(now).map(([name, v]) => [name, values(v, [n])])),
+            ...Object.fromEntries(Object.entries(state).map(([name, v]) => [name, values(v, [n])])),
             input: values(data.x.subarray(at, at + length), shape),
             target: values(data.target.subarray(at, at + length), graph.targetShape),
             weight: values(new Float32Array(batch).fill(1), [batch]),
@@ -103,9 +101,8 @@ async function ours(
             correction1: scalar(correction1),
             correction2: scalar(correction2),
           },
-          Object.fromEntries(Object.entries(next).map(([name, v]) => [`next_${name}`, values(v, [n])])),
+          Object.fromEntries(Object.entries(state).map(([name, v]) => [`next_${name}`, values(v, [n])])),
         );
-        [now, next] = [next, now];
         const used = process.cpuUsage(cpu);
         answer.loss.push(Number(results["loss"]!.data[0]));
         answer.cpu.push((used.user + used.system) / 1000);

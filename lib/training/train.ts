@@ -178,7 +178,9 @@ class Run {
     };
     const step = await openSession(graph.model, sessionOptions);
     const loss = await openSession(lossGraph(graphOptions), sessionOptions);
-    return new Run(config, options, { graph, step, loss, dataset }, [state, make(), progress, log]);
+    // a step writes its state over the one it read, but where gradients may overflow and the state before has to stay
+    const next = graphOptions.half ? make() : state;
+    return new Run(config, options, { graph, step, loss, dataset }, [state, next, progress, log]);
   }
 
   constructor(

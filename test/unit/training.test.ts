@@ -2,11 +2,14 @@
 import assert from "node:assert/strict";
 import { volume } from "../../lib/core/arrays.ts";
 import { ssim } from "../../lib/metrics/metrics.ts";
+import { openSession } from "../../lib/models/session.ts";
 import { parseTraining } from "../../lib/training/config.ts";
 import { bceLoss, diceLoss, l1, l2, ssimLoss } from "../../lib/training/losses.ts";
 import { adamStep, averaged, corrections } from "../../lib/training/optimizer.ts";
 import { copyCrop, Shuffle } from "../../lib/training/samples.ts";
 import { rateFactor } from "../../lib/training/schedule.ts";
+import { lengthOf } from "../../lib/training/state.ts";
+import { stepGraph } from "../../lib/training/step-graph.ts";
 import { poseMatrix, seenAround, warped, widened } from "../../lib/training/warp.ts";
 import { assertClose } from "../support/assert-close.ts";
 import { hasOnnxRuntime, noOnnxRuntime, runOnce } from "../support/onnxruntime.ts";
@@ -186,6 +189,36 @@ withRuntime("a turned and enlarged crop shows what lies there, masks their own v
   assertClose(got["y"]!.data as Float32Array, expected(1), { atol: 1e-4 });
   assertClose(got["yLarge"]!.data as Float32Array, expected(2), { atol: 1e-4 });
   assert.deepEqual([...new Set(got["yMask"]!.data as Float32Array)].sort(), [0, 7]);
+});
+
+withRuntime("a step may write its state over the one it read: same bits", async () => {
+  const network = { kind: "dncnn", inChannels: 1, channels: 8, depth: 4 } as const;
+  const size = { batch: 2, size: [12, 12] };
+  for (const kind of ["adam", "adamw"] as const) {
+    const optimizer = { kind, decay: 0.1, clip: 0.5 };
+    const graph = stepGraph({ network, size, loss: { l2: 1 }, optimizer, average: true });
+    const session = await openSession(graph.model, { threads: 2 });
+    const n = lengthOf(graph.parameters);
+    const parts = { parameters: n, first: n, second: n, average: n, buffers: lengthOf(graph.buffers) };
+    const values = (data: Float32Array, shape: readonly number[] = [data.length]) => ({ data, shape });
+    const scalar = (x: number) => values(Float32Array.of(x), []);
+    const images = (seed: number) => values(randomFloats(288, seed), [2, 1, 12, 12]);
+    const numbers = { rate: scalar(0.01), correction1: scalar(0.1), correction2: scalar(0.001), keep: scalar(0.5) };
+    const feeds = { ...numbers, input: images(1), target: images(2), weight: values(Float32Array.of(1, 1)) };
+    const make = () =>
+      Object.entries(parts).map(([name, length]) => [name, randomFloats(length, 3).map(Math.abs)] as const);
+    const step = async (now: ReturnType<typeof make>, next: ReturnType<typeof make>) => {
+      const into = Object.fromEntries(next.map(([name, data]) => [`next_${name}`, values(data)]));
+      await session.run({ ...feeds, ...Object.fromEntries(now.map(([name, data]) => [name, values(data)])) }, into);
+    };
+    const [one, two, same] = [make(), make(), make()];
+    await step(one, two);
+    await step(two, one);
+    await step(same, same);
+    await step(same, same);
+    assert.deepEqual(same, one);
+    await session.close();
+  }
 });
 
 test.run();
