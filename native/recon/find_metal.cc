@@ -1,17 +1,29 @@
 #include "native/recon/find_metal.h"
 
 #include <limits>
+#include <utility>
 
 namespace sino {
 
 namespace {
 
 constexpr double kLeastMetalHu = 3000, kThresholdShare = 0.4, kStandsAloneHu = 6000;
-constexpr double kOpaqueHu = 40000;     // 95th percentile of what exceeds the least
-constexpr double kOpaqueExcess = 2.5;   // of one ray in ten of the trace
-constexpr double kGenerous = 3;         // pixels
-constexpr float kLeastExcess = 1;       // of a ray that sees metal
-constexpr float kMissingViews = 0.005;  // of the rays through a pixel of metal, those that need not see it
+constexpr double kOpaqueHu = 40000;    // 95th percentile of what exceeds the least …
+constexpr double kOpaqueExcess = 2.5;  // … and of one ray in ten of the trace,
+constexpr double kStarvingExcess =
+    5.5;                         // or of every second one, whatever the image says: the larger, the darker it is
+constexpr double kGenerous = 3;  // pixels
+constexpr double kDeep = 20;     // pixels: how far metal may reach beyond what a threshold finds of it
+
+// What rays through a pixel of metal must have beyond NMAR, they or their neighbours; the share of them that need not.
+struct Carving {
+  float least_excess;
+  double bins_beside;
+  float missing;
+};
+constexpr Carving kRough = {1, 1, 0.005f};     // NMAR without a much too large part
+constexpr Carving kFine = {0.05f, 0, 0.005f};  // NMAR without the hull and a pixel
+constexpr Carving kWeak = {0.05f, 1, 0.1f};    // beside the hull
 
 struct Finder {
   const Context& context;
@@ -44,71 +56,94 @@ struct Finder {
     return level / hu - 1000;
   }
 
-  // NMAR over the trace of a mask: its image, and its rays into `corrected`. False where no view sees past the metal.
-  bool remove(const uint8_t* mask, float* corrected) {
+  // NMAR over the trace of a mask: its image, and what rays have beyond its rays. False where no view sees past the metal.
+  bool remove(const uint8_t* mask, Scratch<float>& excess) {
     Scratch<uint8_t> trace = bytes(rays);
-    int64_t full_views = 0;
-    metal_trace(context, backend, g, 1, mask, trace.data());
-    reduce_metal_in_sinograms(context, backend,
-                              {g,
-                               args.plan,
-                               {MarMethod::nmar, 1, args.mu_water},
-                               1,
-                               sinogram,
-                               trace.data(),
-                               mask,
-                               corrected,
-                               image.data(),
-                               &full_views});
-    return full_views < g.views();
+    Scratch<float> rest = context.scratch<float>(rays);
+    if (!nmar_of_mask(context, backend,
+                      {g, args.plan, args.mu_water, sinogram, mask, trace.data(), rest.data(), image.data()}))
+      return false;
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    backend.combine(context, {rays, {sinogram, rest.data()}, {1, -1}, 0, -infinity, infinity, excess.data()});
+    return true;
   }
 
-  // Pixels of `within` whose rays have an excess; `excess` is lost.
-  void hull(Scratch<float>& excess, const uint8_t* within, uint8_t* mask) {
-    Scratch<uint8_t> sees = bytes(rays), sees_nearby = bytes(rays);
-    backend.threshold(context, {rays, excess.data(), kLeastExcess, true, sees.data()});
-    backend.morphology(context, {g.views(), 1, g.bins, sees.data(), false, Reach::cross, 1, sees_nearby.data()});
-    backend.select(context,
-                   {rays, sees_nearby.data(), nullptr, nullptr, kMissingViews, kMissingViews - 1, excess.data()});
+  // Pixels of `mask` stay whose rays all see metal or cannot tell, for they run through what is `known`; `excess` and the image are lost.
+  void carve(const Carving& how, Scratch<float>& excess, const uint8_t* known, uint8_t* mask) {
+    Scratch<uint8_t> sees = bytes(rays), trace = bytes(rays);
+    backend.threshold(context, {rays, excess.data(), how.least_excess, true, sees.data()});
+    backend.morphology(context,
+                       {g.views(), 1, g.bins, sees.data(), false, Reach::cross, how.bins_beside, trace.data()});
+    const float yes = how.missing, no = how.missing - 1;
+    backend.select(context, {rays, trace.data(), nullptr, nullptr, yes, no, excess.data()});
+    if (known) {
+      metal_trace(context, backend, g, 1, known, trace.data());
+      backend.select(context, {rays, trace.data(), nullptr, excess.data(), yes, 0, excess.data()});
+    }
     Scratch<float> votes = context.scratch<float>(pixels);
     backend.joseph_transpose(context, {g, 1, excess.data(), votes.data()});
-    backend.select(context, {pixels, within, votes.data(), nullptr, 0, 0, image.data()});
+    backend.select(context, {pixels, mask, votes.data(), nullptr, 0, 0, image.data()});
     backend.threshold(context, {pixels, image.data(), 1e-6f, true, mask});
   }
 
-  void unite(const uint8_t* a, uint8_t* b) const {
-    Scratch<float> of_b = context.scratch<float>(pixels), either = context.scratch<float>(pixels);
-    backend.select(context, {pixels, b, nullptr, nullptr, 1, 0, of_b.data()});
-    backend.select(context, {pixels, a, nullptr, of_b.data(), 1, 0, either.data()});
-    backend.non_zero(context, {pixels, either.data(), b});
+  int64_t area(const uint8_t* mask) const {
+    int64_t box[5];
+    backend.bounds(context, {g.grid.rows, g.grid.columns, mask, box});
+    return box[4];
+  }
+  void set(const uint8_t* where, float inside, uint8_t* mask) const {
+    Scratch<float> values = context.scratch<float>(pixels);
+    backend.select(context, {pixels, mask, nullptr, nullptr, 1, 0, values.data()});
+    backend.select(context, {pixels, where, nullptr, values.data(), inside, 0, values.data()});
+    backend.non_zero(context, {pixels, values.data(), mask});
+  }
+
+  // Weak metal beside the hull, from NMAR's image without the hull.
+  void add_weak(uint8_t* hull) {
+    Scratch<uint8_t> weak = bytes(pixels), around = bytes(pixels);
+    Scratch<float> excess = context.scratch<float>(rays);
+    by_threshold(weak.data());
+    set(hull, 0, weak.data());
+    if (area(weak.data()) == 0) return;
+    dilate(weak.data(), kGenerous, around.data());
+    set(hull, 1, around.data());
+    if (!remove(around.data(), excess)) return;
+    carve(kWeak, excess, hull, weak.data());
+    set(weak.data(), 1, hull);
+  }
+
+  // Ninth decile and median of what the rays of a mask have.
+  std::pair<double, double> typical(const float* values, const uint8_t* mask) const {
+    Scratch<uint8_t> trace = bytes(rays);
+    metal_trace(context, backend, g, 1, mask, trace.data());
+    double result[4];
+    backend.quantiles(context, {rays, values, trace.data(), false, 2, {0.9, 0.5}, result});
+    return {result[0], result[1]};
   }
 
   // The mask by the hull, where the metal lets next to nothing through.
-  void sharpen(uint8_t* mask) {
-    Scratch<uint8_t> wide = bytes(pixels), trace = bytes(rays), found = bytes(pixels);
-    Scratch<float> excess = context.scratch<float>(rays), corrected = context.scratch<float>(rays);
-    dilate(mask, kGenerous, wide.data());
-    if (!remove(wide.data(), corrected.data())) return;
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    backend.combine(context, {rays, {sinogram, corrected.data()}, {1, -1}, 0, -infinity, infinity, excess.data()});
-    metal_trace(context, backend, g, 1, mask, trace.data());
-    double typical[3];
-    backend.quantiles(context, {rays, excess.data(), trace.data(), false, 1, {0.9}, typical});
-    if (!(typical[0] >= kOpaqueExcess)) return;
-    hull(excess, wide.data(), found.data());
-    int64_t box[5];
-    backend.bounds(context, {g.grid.rows, g.grid.columns, found.data(), box});
-    if (box[4] == 0) return;
-    dilate(found.data(), 1, wide.data());
-    if (!remove(wide.data(), corrected.data())) return;
-    by_threshold(mask);
-    unite(found.data(), mask);
+  void sharpen(bool is_bright, uint8_t* mask) {
+    if (!is_bright && !(typical(sinogram, mask).second >= kStarvingExcess)) return;
+    Scratch<uint8_t> hull = bytes(pixels), around = bytes(pixels);
+    Scratch<float> excess = context.scratch<float>(rays);
+    dilate(mask, kGenerous, hull.data());
+    if (!remove(hull.data(), excess)) return;
+    const auto [most, median] = typical(excess.data(), mask);
+    if (!(median >= kStarvingExcess || (is_bright && most >= kOpaqueExcess))) return;
+    dilate(mask, kDeep, hull.data());
+    for (const Carving& how : {kRough, kFine}) {
+      carve(how, excess, nullptr, hull.data());
+      dilate(hull.data(), 1, around.data());
+      if (area(hull.data()) == 0 || !remove(around.data(), excess)) return;
+    }
+    add_weak(hull.data());
+    context.copy_rows(mask, pixels, hull.data(), pixels, pixels, 1);
   }
 
   double run(uint8_t* mask) {
     fbp(context, backend, args.plan, 1, sinogram, image.data());
     const double threshold = by_threshold(mask);
-    if (threshold >= kThresholdShare * kOpaqueHu) sharpen(mask);
+    sharpen(threshold >= kThresholdShare * kOpaqueHu, mask);
     return threshold;
   }
 };

@@ -6,10 +6,12 @@
 //   are not. Their trace is plain, though: NMAR over a generous trace says what the rays would be without metal, and what a ray has beyond
 //   that is metal if it is at least 1, however wrong its value. A pixel is metal where all rays through it but a few see metal, which no
 //   streak achieves: the visual hull (A. Laurentini, IEEE TPAMI 16, 1994), the largest metal with that trace. Rays next to such rays count,
-//   too, for a bin is as wide as a pixel. What such metal had drowned, a weak metal beside it, is found by threshold in the image of NMAR
-//   over the hull.
-//   Only for metal that the uncorrected image shows with 40000 HU and that takes e^2.5 of one ray in ten: copper's threshold is exact as it
-//   is, and thin parts of it do not reach 1.
+//   too, for a bin is as wide as a pixel. NMAR over that hull says better what rays would be, so that 0.05 beyond it is metal and no
+//   neighbour counts: what is carved once more has 1.05 times the rays of the metal at most, where before gaps between parts closed.
+//   What such metal had drowned, a weak metal beside it, is found by threshold in the image of NMAR over the hull, where its rays that miss
+//   the hull see metal, too: there are streaks even there.
+//   Only for metal that starves half of its rays, to e^-5.5; or that the uncorrected image shows with 40000 HU and that takes e^2.5 of one
+//   ray in ten. Of copper the threshold is exact as it is, and its thin parts do not reach 1.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +33,7 @@ inline void arrays(Cut& cut, FindMetalArgs& a) {
   cut.along(a.slices);
   cut.finite(a.sinograms, rays, "sinograms");
   cut.out(a.masks, pixels);
-  cut.working((4 * rays + 6 * pixels + a.plan.geometry.rays()) * 4);
+  cut.working((5 * rays + 7 * pixels + a.plan.geometry.rays()) * 4);
 }
 void find_metal(const Context& context, const Backend& backend, const FindMetalArgs& args);
 

@@ -108,6 +108,16 @@ void reduce_metal_in_sinograms(const Context& context, const Backend& backend, c
   }
 }
 
+bool nmar_of_mask(const Context& context, const Backend& backend, const MaskedNmarArgs& a) {
+  int64_t full_views = 0;
+  metal_trace(context, backend, a.geometry, 1, a.mask, a.trace);
+  const MarOptions options = {MarMethod::nmar, 1, a.mu_water};
+  reduce_metal_in_sinograms(
+      context, backend,
+      {a.geometry, a.plan, options, 1, a.sinogram, a.trace, a.mask, a.corrected, a.image, &full_views});
+  return full_views < a.geometry.views();
+}
+
 void reduce_metal_in_images(const Context& context, const Backend& backend, const MarImageArgs& args) {
   const Geometry& g = args.geometry;
   const int64_t pixels = g.grid.pixels(), at_once = context.batch(args.slices);

@@ -50,6 +50,18 @@ struct MarSinogramArgs {
 };
 void reduce_metal_in_sinograms(const Context& context, const Backend& backend, const MarSinogramArgs& args);
 
+// NMAR of one slice over the trace of a mask. False where every view lies in that trace: nothing is left to interpolate from.
+struct MaskedNmarArgs {
+  const Geometry& geometry;
+  const FbpPlan& plan;
+  double mu_water;
+  const float* sinogram;
+  const uint8_t* mask;
+  uint8_t* trace;
+  float *corrected, *image;
+};
+bool nmar_of_mask(const Context& context, const Backend& backend, const MaskedNmarArgs& args);
+
 struct MarImageArgs {
   const Geometry& geometry;  // of the virtual scan
   const FbpPlan& plan;

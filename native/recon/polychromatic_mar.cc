@@ -170,21 +170,9 @@ struct Slice {
 
   // NMAR over the trace of a mask: its image, and its sinogram as tissue paths (`prior`) with the bone that it shows.
   void prior_from_nmar(const uint8_t* metal_mask, float* nmar_image) {
-    int64_t full_views = 0;
-    metal_trace(context, backend, g, 1, metal_mask, trace.data());
-    reduce_metal_in_sinograms(context, backend,
-                              {g,
-                               args.plan,
-                               {MarMethod::nmar, 1, o.mu_water},
-                               1,
-                               sinogram,
-                               trace.data(),
-                               metal_mask,
-                               work.data(),
-                               nmar_image,
-                               &full_views});
-    require(full_views < g.views(), Code::out_of_range,
-            "The metal trace covers every ray of every view: nothing is left to interpolate from.");
+    require(nmar_of_mask(context, backend,
+                         {g, args.plan, o.mu_water, sinogram, metal_mask, trace.data(), work.data(), nmar_image}),
+            Code::out_of_range, "The metal trace covers every ray of every view: nothing is left to interpolate from.");
     linearize(work.data(), result.data());
     backend.select(context, {pixels, metal_mask, nullptr, nmar_image, static_cast<float>(o.mu_water), 0, image.data()});
     bone_path(image.data());
