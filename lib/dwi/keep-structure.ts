@@ -1,28 +1,64 @@
 /**
  * A denoiser may take away noise, and no more. Where the difference of scan and denoised scan has more power than the noise has, something
- * else was taken away, and as much of the measurement is given back as is best for the error: w = σ²/power of the denoised value, 1 − w
- * of the measured one, where the denoiser did not see the measurement. The power is the mean over the volumes and over 5 × 5 pixels.
- * J.-S. Lee, "Digital image enhancement and noise filtering by use of local statistics", IEEE Trans. PAMI 2, 1980.
+ * else was taken away, and as much of the difference is given back as is best for the error: of the difference the share σ²/power stays
+ * away, where the denoiser did not see the measurement. J.-S. Lee, "Digital image enhancement and noise filtering by use of local
+ * statistics", IEEE Trans. PAMI 2, 1980.
+ *
+ * Asked twice: of what the difference is smoothed (Gaussian of 1.5 pixels), where white noise has 1/28 of its power and blurred edges and
+ * lost contrast stand out, volume by volume over 9 × 9 pixels; and of the rest, over 5 × 5 pixels of all volumes, which share their edges.
  */
-import { sizeOf, type Volume } from "../core/arrays.ts";
-import { add, averagePool, div, Graph, max, min, mul, reduceMean, square, sub, writeOnnx } from "../graph/index.ts";
+import { sizeOf, type Volume, volume } from "../core/arrays.ts";
+import {
+  averagePool,
+  div,
+  Graph,
+  max,
+  min,
+  mul,
+  reduceMean,
+  square,
+  sub,
+  sum,
+  type Tensor,
+  writeOnnx,
+} from "../graph/index.ts";
+import { gaussian } from "../image/gaussian.ts";
+import { combine } from "../image/pixels.ts";
 import { openSession, type SessionOptions } from "../models/session.ts";
 import type { Shell } from "./gradients.ts";
-import { volumeData } from "./slices.ts";
+import { shellVolumes, volumeData } from "./slices.ts";
 
-const side = 5;
+/** Of the Gaussian, pixels. */
+const smoothing = 1.5;
+/** Power of white noise in both parts, Σ kernel²: the Gaussian's, and that of 1 − Gaussian, whose middle is 2·Σ. */
+const whiteSmooth = 1 / (4 * Math.PI * smoothing ** 2);
+const whiteRest = 1 - 4 * whiteSmooth + whiteSmooth;
+
+/** Pixels each way over which powers are means. */
+const sides = { smooth: 9, rest: 5 };
 
 /** The model that does it to the volumes of one slice. */
 function model(count: number, [rows, columns]: readonly [number, number]): Uint8Array {
   const graph = new Graph("keep-structure");
   const shape = [count, 1, rows, columns];
-  const [noisy, clean] = [graph.input("noisy", shape), graph.input("clean", shape)];
-  const around = { stride: 1, padding: side >> 1 };
+  const [noisy, removed, smooth] = ["noisy", "removed", "smooth"].map((name) => graph.input(name, shape)) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  const variance = graph.input("variance", []);
   const ones = graph.constant(new Float32Array(rows * columns).fill(1), [1, 1, rows, columns]);
-  const power = averagePool(reduceMean(square(sub(noisy, clean)), [0], { keep: true }), side, around);
-  const mean = div(power, averagePool(ones, side, around)); // the windows end at the edges
-  const share = min(div(graph.input("variance", []), max(mean, 1e-30)), 1);
-  graph.output("y", add(noisy, mul(share, sub(clean, noisy))));
+  const noiseIn = (part: Tensor, power: Tensor, side: number, white: number) => {
+    const around = { stride: 1, padding: side >> 1 };
+    const mean = div(averagePool(power, side, around), averagePool(ones, side, around)); // the windows end at the edges
+    return mul(part, min(div(mul(variance, white), max(mean, 1e-30)), 1));
+  };
+  const rest = sub(removed, smooth);
+  const noise = sum(
+    noiseIn(smooth, square(smooth), sides.smooth, whiteSmooth),
+    noiseIn(rest, reduceMean(square(rest), [0], { keep: true }), sides.rest, whiteRest),
+  );
+  graph.output("y", sub(noisy, noise));
   return writeOnnx(graph);
 }
 
@@ -30,29 +66,38 @@ function model(count: number, [rows, columns]: readonly [number, number]): Uint8
 export async function keepStructure(
   noisy: Volume,
   clean: Volume,
-  { volumes }: Shell,
+  shell: Shell,
   sigma: number,
   options: SessionOptions = {},
 ): Promise<void> {
+  const { volumes } = shell;
   const [, slices, rows, columns] = noisy.shape as [number, number, number, number];
+  const before = shellVolumes(noisy, shell);
+  const images = ({ data }: Volume) => volume(data, [volumes.length * slices, rows, columns]);
+  const removed = await combine([
+    [1, images(before)],
+    [-1, images(shellVolumes(clean, shell))],
+  ]);
+  const smooth = await gaussian(removed, { sigma: smoothing });
   const shape = [volumes.length, 1, rows, columns];
   const session = await openSession(model(volumes.length, [rows, columns]), options);
   const pixels = rows * columns;
-  const slice = (of: Volume, index: number, z: number) => volumeData(of, index).subarray(z * pixels, (z + 1) * pixels);
-  const gather = (of: Volume, z: number) => {
+  const gather = ({ data: all }: Volume, z: number) => {
     const data = new Float32Array(sizeOf(shape));
-    volumes.forEach((index, i) => {
-      data.set(slice(of, index, z), i * pixels);
+    volumes.forEach((_, i) => {
+      const at = (i * slices + z) * pixels;
+      data.set(all.subarray(at, at + pixels), i * pixels);
     });
     return { data, shape };
   };
   const variance = { data: Float32Array.of(sigma * sigma), shape: [] };
   try {
     for (let z = 0; z < slices; z++) {
-      const { y } = await session.run({ noisy: gather(noisy, z), clean: gather(clean, z), variance });
+      const parts = { noisy: gather(before, z), removed: gather(removed, z), smooth: gather(smooth, z) };
+      const { y } = await session.run({ ...parts, variance });
       const data = y!.data as Float32Array;
       volumes.forEach((index, i) => {
-        slice(clean, index, z).set(data.subarray(i * pixels, (i + 1) * pixels));
+        volumeData(clean, index).set(data.subarray(i * pixels, (i + 1) * pixels), z * pixels);
       });
     }
   } finally {
