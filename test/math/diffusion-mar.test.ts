@@ -5,7 +5,7 @@ import { dualDomain, noiseSchedule, timesteps } from "../../lib/diffusion/index.
 import { gaussian } from "../../lib/image/gaussian.ts";
 import { toAttenuation } from "../../lib/image/hounsfield.ts";
 import { dilate } from "../../lib/image/morphology.ts";
-import { chainSamplers, fills } from "../../lib/mar/diffusion/chain.ts";
+import { chainPlan, chainSamplers, chainSettings, fills, runChain } from "../../lib/mar/diffusion/chain.ts";
 import { fusionSteps, fusions, maskImage, weightMasks } from "../../lib/mar/diffusion/weights.ts";
 import {
   correctImages,
@@ -17,6 +17,7 @@ import {
   polychromaticMar,
   possibleMetals,
 } from "../../lib/mar/index.ts";
+import { metalTrace } from "../../lib/mar/sinogram.ts";
 import { parsePhysics, simulateMetalPair } from "../../lib/physics/index.ts";
 import { fbp } from "../../lib/tomography/fbp.ts";
 import { fanBeam, fullScan } from "../../lib/tomography/geometry.ts";
@@ -140,6 +141,23 @@ test("polychromatic start where the physics does not fit: that of NMAR", async (
   const { images } = await diffusionMar(sinogram, geometry, oracle(bodyHu), { ...options, start: "nmar" });
   // the same rays, completed from the same network; the starts differ by roundings
   assertClose(made.images.data, images.data, { atol: 1e-4 });
+});
+
+test("a share of the start stays in the result where a slice asks for it", async () => {
+  const prior = oracle(bodyHu);
+  const plan = await chainPlan(geometry, {});
+  const chain = { prior, settings: chainSettings(prior, { steps: 2, seed: 1 }), geometry, plan, muWater: 0.0192 };
+  const anchor = await fbp(sinogram, geometry);
+  const start = volume(anchor.data.map((mu) => 0.5 * mu) as Float32Array<ArrayBuffer>, [n, n]);
+  const trace = await metalTrace(mask, geometry);
+  const target = volume(sinogram.data as Float32Array<ArrayBuffer>, sinogram.shape);
+  const slice = { number: 0, target, anchor, trace, metal: mask, start, before: anchor, refinements: 0 };
+  const without = await runChain(chain, slice, {});
+  const within = await runChain(chain, { ...slice, startShare: 0.25 }, {});
+  plan.dispose();
+  const expected = without.data.map((mu, i) => 0.75 * mu + 0.25 * start.data[i]!);
+  assertClose(within.data, expected, { atol: 1e-8 });
+  assert.ok(Math.max(...within.data.map((mu, i) => Math.abs(mu - without.data[i]!))) > 1e-3);
 });
 
 test("a slice depends on seed and number alone; one without metal is the plain reconstruction", async () => {

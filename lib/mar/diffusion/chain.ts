@@ -99,6 +99,8 @@ export interface ChainSlice {
   before: Volume;
   /** How far T is trusted in the trace; default not at all. */
   trust?: Volume | undefined;
+  /** Share of `start` in the result; default none. */
+  startShare?: number | undefined;
   /** How often, in the last step, X_s += FBP(S' − projection of X_s): gives back the sharpness that FBP costs. */
   refinements: number;
 }
@@ -181,20 +183,8 @@ export async function runChain(
     if (begun && settings.guarded) {
       const share = believed(await missed(slice.target, rays, beside, job));
       if (share < 1) {
-        clean = await combine(
-          [
-            [share, clean],
-            [1 - share, begun.x],
-          ],
-          job,
-        );
-        rays = await combine(
-          [
-            [share, rays],
-            [1 - share, begun.rays],
-          ],
-          job,
-        );
+        clean = await weighted(share, clean, begun.x, job);
+        rays = await weighted(share, rays, begun.rays, job);
       }
     }
     const isLast = i === steps.length - 1;
@@ -208,7 +198,20 @@ export async function runChain(
     } else x = fused;
     options.onStep?.();
   }
-  return toMu(x);
+  const made = await toMu(x);
+  const { start, startShare = 0 } = slice;
+  return start && startShare > 0 ? weighted(startShare, start, made, job) : made;
+}
+
+/** share·a + (1 − share)·b of images or rays, one share for all. */
+function weighted(share: number, a: Volume, b: Volume, job: OperationOptions): Promise<Volume> {
+  return combine(
+    [
+      [share, a],
+      [1 - share, b],
+    ],
+    job,
+  );
 }
 
 /** Steps that take the fused image for what a network of the clean image said. */
@@ -256,7 +259,7 @@ async function completed(
   return image;
 }
 
-/** share·a + (1 − share)·b. */
+/** share·a + (1 − share)·b, a share per ray. */
 function mixed(share: Volume, a: Volume, b: Volume, job: OperationOptions): Promise<Volume> {
   const blend = { timestep: 0, delta: 1, deltaMeasured: 0, keep: 1, signal: 1, noise: 0 };
   const images = { clean: a, consistent: b, measured: a, base: share };
