@@ -7,7 +7,7 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Volume, volume } from "../lib/core/arrays.ts";
+import { type ArrayLike, type Volume, volume } from "../lib/core/arrays.ts";
 import { makeFolder } from "../lib/core/files.ts";
 import { readArray, toFloat32 } from "../lib/data/array-files.ts";
 import { NpyAppender } from "../lib/data/npy.ts";
@@ -24,6 +24,8 @@ const { values, positionals } = parseArgs({
     size: { type: "string", default: "128" },
     crops: { type: "string", default: "2" },
     seed: { type: "string", default: "1" },
+    /** Mean and deviation of each slice instead of all, as a stage of `sinogram sample` has them. */
+    each: { type: "boolean", default: false },
   },
 });
 const [factor, size, crops] = [Number(values.factor), Number(values.size), Number(values.crops)];
@@ -50,10 +52,14 @@ for (const path of positionals) {
   const [rows, columns] = [height - (height % factor), width - (width % factor)];
   if (Math.min(rows, columns) < size)
     throw new Error(`${path}: slices of ${rows} × ${columns} are smaller than ${size}.`);
-  const { mean } = await statistics({ data, shape });
-  const deviation = await deviationOf({ data, shape }, mean, {});
+  const levelOf = async (of: ArrayLike) => {
+    const { mean } = await statistics(of);
+    return { mean, deviation: await deviationOf(of, mean, {}) };
+  };
+  const whole = values.each ? undefined : await levelOf({ data, shape });
   for (let slice = 0; slice < count; slice++) {
     const part = { data, shape: [rows, columns], stride: [width, 1], offset: slice * height * width };
+    const { mean, deviation } = whole ?? (await levelOf(part));
     const sharp = await combine([[1 / deviation, part]], { offset: -mean / deviation });
     const coarse = await enlarge(await coarserPixels(sharp, { factor }), { factor, method: "cubic" });
     const next = numbers(Number(values.seed), index++);

@@ -21,6 +21,7 @@ const { values, positionals } = parseArgs({
   options: {
     model: { type: "string" },
     window: { type: "string" },
+    factor: { type: "string", default: "2" },
     every: { type: "string", default: "1" },
   },
 });
@@ -31,7 +32,7 @@ async function read(path: string): Promise<Volume> {
 }
 
 const mean = (list: Float64Array): number => list.reduce((a, b) => a + b, 0) / list.length;
-const factor = 2;
+const factor = Number(values.factor);
 
 for (const path of positionals) {
   const all = await read(path);

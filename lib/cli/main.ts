@@ -451,7 +451,7 @@ function addSample(program: Commander, start: Start): void {
     .option("--size <pixels>", "rows and columns, before models that enlarge; default those of the training", count)
     .option("--condition <list>", "bodyPart=chest,age=60 as the card names them, or class=2,values=0.6/1", condition)
     .option("--context <file>", "vectors [length, width] that the network attends to")
-    .option("--guidance <w>", "classifier-free guidance; default 1, none", anyNumber)
+    .option("--guidance <w>", "classifier-free guidance; default what the model's card says, else 1, none", anyNumber)
     .option("--classifier <file>", "ONNX model of logits whose class draws the slices, with --classifier-class")
     .option("--classifier-class <n>", "which of its classes", wholeNumber)
     .option("--classifier-scale <s>", "how strongly; default 1", anyNumber)

@@ -43,7 +43,7 @@ export interface GenerateOptions extends OperationOptions, Pick<ModelOptions, "p
   values?: readonly number[] | undefined;
   /** For networks with a context: vectors [length, context]; default one of zeros. */
   context?: ArrayLike | undefined;
-  /** Classifier-free guidance: none + guidance · (condition − none), Ho & Salimans 2022; default 1. */
+  /** Classifier-free guidance: none + guidance · (condition − none), Ho & Salimans 2022; default what the model's card says, else 1. */
   guidance?: number | undefined;
   /** A classifier that draws the images towards one of its classes; default none. */
   classifier?: ClassifierGuidance | undefined;
@@ -99,14 +99,14 @@ async function draw(trained: Trained, options: GenerateOptions): Promise<Volume>
   if (!diffusion || network.kind !== "unet")
     throw sinoError("ERR_SINO_UNSUPPORTED", 'Expected a network that was trained with the task "diffusion".');
   requireOneChannel(network.inChannels, network.outChannels);
-  const { seed, batch = 4, start, signal, device, onProgress, guidance = 1 } = options;
+  const { seed, batch = 4, start, signal, device, onProgress, guidance = trained.guidance ?? 1 } = options;
   const [rows, columns] = sizeFor(trained, options);
   requireMultiple([rows, columns], grainOf(network), "the network");
   const count = start ? sizeOf(start.shape) / (rows * columns) : (options.count ?? 1);
   requireCount(count, "count");
   const conditions = conditionsOf(network, options);
   const contextLength = options.context?.shape[0];
-  const isGuided = guidance !== 1 && conditions.length > 0;
+  const isGuided = guidance !== 1 && (options.class ?? options.values ?? options.context) !== undefined;
   const lanes = Math.min(batch, count);
   const { plan, level, slopeShare } = planOf(trained, options);
   const clean = start ? await scaledStart(start, [count, rows, columns], trained, { signal, device }) : undefined;

@@ -26,6 +26,8 @@ export interface Trained {
   readonly size?: readonly number[] | undefined;
   /** What its conditions are called. */
   readonly conditions?: ConditionNames | undefined;
+  /** How strongly its conditions are told where nobody says otherwise; default 1. */
+  readonly guidance?: number | undefined;
   /** What its images go through next, see `openStages`; default nothing. */
   readonly stages?: readonly StageCard[] | undefined;
   /** Convolutions to compute in 8 bits, as `quantizeTrained` found them; default none. */
@@ -67,6 +69,7 @@ export type Precision = (typeof precisions)[number];
 
 interface Card {
   conditions?: ConditionNames;
+  guidance?: number;
   stages?: unknown;
   int8?: { calibration?: Calibration };
   network?: unknown;
@@ -123,6 +126,7 @@ export async function loadTrained(
     size: card.input?.shape?.slice(2),
     ...(calibration && { calibration }),
     ...(card.conditions && { conditions: card.conditions }),
+    ...(typeof card.guidance === "number" && { guidance: card.guidance }),
     ...(card.stages !== undefined && { stages: stageCards(card.stages, path) }),
     ...(task === "segmentation" && { isSegmentation: true }),
     ...(task === "diffusion" && { diffusion: { kind, steps, prediction, shift } }),

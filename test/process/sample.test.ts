@@ -113,6 +113,8 @@ test("conditions: guidance goes beyond what the class says, away from none", asy
   const inside = [...none.keys()].filter((i) => [none, one, two].every((a) => Math.abs(a[i]! - 500) < 1490));
   assert.ok(inside.length > 20);
   for (const i of inside) assert.ok(Math.abs(two[i]! - (2 * one[i]! - none[i]!)) < 1);
+  const told = { seed: 5, steps: 1, class: 1, values: [0.3, -1] };
+  assert.deepEqual((await generate({ ...trained, guidance: 2 }, told)).data, two);
   const refused = (options: object, pattern: RegExp) =>
     assert.rejects(generate(trained, { seed: 1, ...options }), pattern);
   await refused({ class: 3 }, /never learned class 3: it has classes 0 to 2/);
