@@ -165,6 +165,7 @@ export async function totalVariation(image: ArrayLike, options: TotalVariationOp
 /**
  * BM3D: similar blocks of 8 × 8 pixels are stacked and denoised together, by thresholds and then by Wiener factors: the strongest of these
  * filters against white noise. K. Dabov, A. Foi, V. Katkovnik, K. Egiazarian, IEEE TIP 16(8), 2007. Slices below 8 × 8 pixels stay.
+ * NaN and infinity become NaN, with up to 14 pixels around them.
  * Throws ERR_SINO_SHAPE, ERR_SINO_ARG_TYPE, ERR_SINO_OUT_OF_RANGE.
  */
 export async function blockMatching(image: ArrayLike, options: BlockMatchingOptions = {}): Promise<Volume> {

@@ -119,13 +119,13 @@ struct Pass {
           const Row d = reference.rows[r] - row_at(other + r * columns);
           sum += d * d;
         }
-        if (sum_of(sum) >= limit) continue;
+        if (!(sum_of(sum) < limit)) continue;  // NaN never matches
         for (int r = kSide / 2; r < kSide; r++) {
           const Row d = reference.rows[r] - row_at(other + r * columns);
           sum += d * d;
         }
         const float distance = sum_of(sum);
-        if (distance >= limit || (j == y && i == x)) continue;
+        if (!(distance < limit) || (j == y && i == x)) continue;
         int at = count < kMatchMost ? count++ : kMatchMost - 1;
         for (; at > 1 && best[at - 1].distance > distance; at--) best[at] = best[at - 1];
         best[at] = {distance, j * columns + i};

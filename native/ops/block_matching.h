@@ -8,7 +8,8 @@
 //     pass's result; weights 1/(Σ of squared factors).
 //   K. Dabov, A. Foi, V. Katkovnik, K. Egiazarian, IEEE TIP 16(8), 2007; M. Lebrun, IPOL 2, 2012 (whose choices these are, but for the search).
 // Order. [slice, row, column] float32. An iteration is a row of reference blocks. σ = 0 copies.
-// Edges. Blocks lie within the image: slices of less than 8 × 8 pixels are copied. NaN spreads.
+// Edges. Blocks lie within the image: slices of less than 8 × 8 pixels are copied. A block with NaN or infinity matches none and is
+//   NaN altogether, in either pass; nothing farther than 14 rows or columns from such a pixel is.
 // Precision. float32; sums of overlapping strips of blocks are added in order. Twins take the same matches; they agree to 1e-4 of σ.
 #pragma once
 

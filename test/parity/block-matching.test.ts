@@ -1,8 +1,9 @@
-/** BM3D: what it gains over noise, and what it leaves alone. */
+/** BM3D: that it is what its definition says, what it gains over noise, and what it leaves alone. */
 import * as assert from "uvu/assert";
 import { volume } from "../../lib/core/arrays.ts";
 import { blockMatching, nonLocalMeans, totalVariation } from "../../lib/image/denoise.ts";
 import { psnr } from "../../lib/metrics/index.ts";
+import { blockMatchingOracle } from "../oracle/block-matching.ts";
 import { assertClose, assertRejects } from "../support/assert-close.ts";
 import { randomSource } from "../support/random.ts";
 import { testSuite } from "../support/suite.ts";
@@ -26,6 +27,30 @@ function noisy(clean: Float32Array, sigma: number): Float32Array<ArrayBuffer> {
     return v + sigma * Math.sqrt(-2 * Math.log(next() + 1e-12)) * Math.cos(2 * Math.PI * next());
   });
 }
+
+for (const [rows, columns, sigma, search] of [
+  [8, 8, 10, 0],
+  [13, 18, 20, 4],
+  [20, 17, 60, 7],
+] as const)
+  test(`its definition: ${rows} × ${columns}, sigma ${sigma}, search ${search}`, async () => {
+    const image = noisy(scene(rows, columns), 20);
+    const { data } = await blockMatching(volume(image, [rows, columns]), { sigma, search });
+    // float32 transforms of values up to 255
+    assertClose(data, blockMatchingOracle({ data: image, rows, columns }, { sigma, search }), { atol: 1e-3 });
+  });
+
+for (const value of [Number.NaN, Infinity])
+  test(`${value} matches nothing and reaches 14 pixels far`, async () => {
+    const [rows, columns, at] = [23, 41, 9 * 41 + 7];
+    const image = noisy(scene(rows, columns), 20);
+    const broken = image.with(at, value);
+    const options = { sigma: 40, search: 5 };
+    const { data } = await blockMatching(volume(broken, [rows, columns]), options);
+    assertClose(data, blockMatchingOracle({ data: broken, rows, columns }, options), { atol: 1e-3 });
+    for (let p = 0; p < data.length; p++) if (p % columns > 7 + 14) assert.ok(Number.isFinite(data[p]), `pixel ${p}`);
+    assert.ok(Number.isNaN(data[at]) && Number.isNaN(data[at + columns + 1]));
+  });
 
 test("beats the other filters, and the noise by 9 dB", async () => {
   const shape = [123, 130];

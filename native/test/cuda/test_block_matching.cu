@@ -32,13 +32,19 @@ TEST(block_matching_agrees) {
   CHECK(agrees(5, 5, 3, {}));
 }
 
-TEST(block_matching_spreads_nan_as_far_as_its_blocks) {
-  std::vector<float> image = Numbers(2).floats(12 * 20);
-  image[4 * 20 + 3] = NAN;
-  OnDevice<float> in(image), out(image.size());
-  cuda::block_matching(nullptr, {1, 12, 20, 2, {0.2}, in.data(), out.data()});
-  const std::vector<float> found = out.download();
-  CHECK(std::isnan(found[4 * 20 + 3]) && std::isfinite(found[4 * 20 + 19]));
+TEST(block_matching_of_nan_and_infinity_agrees) {
+  for (const float broken : {NAN, INFINITY, -INFINITY}) {
+    std::vector<float> image = Numbers(2).floats(12 * 30);
+    image[4 * 30 + 3] = broken;
+    OnDevice<float> in(image), out(image.size());
+    std::vector<float> expected(image.size());
+    // so large a sigma that every block without it matches every other
+    cpu::block_matching(on_cpu(), {1, 12, 30, 3, {2}, image.data(), expected.data()});
+    cuda::block_matching(nullptr, {1, 12, 30, 3, {2}, in.data(), out.data()});
+    const std::vector<float> found = out.download();
+    CHECK(close(found, expected, 1e-5));
+    CHECK(std::isnan(found[4 * 30 + 3]) && std::isfinite(found[4 * 30 + 18]));
+  }
 }
 
 }  // namespace sino::test
