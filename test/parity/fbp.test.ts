@@ -52,6 +52,24 @@ const cases: Record<string, { geometry: Geometry; share: number; span?: number }
     share: Math.PI / 9,
     span: 385,
   },
+  "one view": {
+    geometry: parallelBeam({
+      bins: 13,
+      binMm: 1,
+      angles: { span: 180, count: 1 },
+      image: { shape: [9, 7], pixelMm: 1 },
+    }),
+    share: Math.PI,
+  },
+  "one bin": {
+    geometry: parallelBeam({
+      bins: 1,
+      binMm: 5,
+      angles: { span: 180, count: 7 },
+      image: { shape: [9, 7], pixelMm: 1 },
+    }),
+    share: Math.PI / 7,
+  },
 };
 
 for (const [name, { geometry, share, span = 24 }] of Object.entries(cases)) {
