@@ -2,7 +2,7 @@
 import { type ArrayLike, type Volume, volume } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
 import { addon } from "../native/addon.ts";
-import { fromNative, type JobOptions, type OperationOptions } from "../native/job.ts";
+import { fromNative, type JobOptions, type OperationOptions, runJob } from "../native/job.ts";
 import { type OutputOptions, sinogramShape } from "./batch.ts";
 import type { Geometry } from "./geometry.ts";
 import { type FilterChoice, operate, type Sides, tablesOf } from "./operate.ts";
@@ -75,13 +75,26 @@ class Plan {
   }
 
   /** Any of the operations by name. Rejects with ERR_SINO_DISPOSED after `dispose`, and as the operation does. */
-  async run(operation: PlannedOperation, array: ArrayLike, options: CallOptions = {}): Promise<Volume> {
+  run(operation: PlannedOperation, array: ArrayLike, options: CallOptions = {}): Promise<Volume> {
+    return this.#use((native) => {
+      const tables = { geometry: this.geometry, native };
+      return operate(this.#native(operation), tables, array, sides[operation], options);
+    });
+  }
+
+  /** A native job of several projections and reconstructions, by this plan's routes. @internal */
+  pipeline(job: string, parameters: object, options: OperationOptions): Promise<Record<string, number>> {
+    const routes = { project: this.#native("project"), fbp: this.#native("fbp") };
+    const device = options.device ?? "auto";
+    return this.#use((native) => runJob(job, { device, ...parameters, ...routes, ...native }, options));
+  }
+
+  async #use<Result>(call: (native: { plan: number }) => Promise<Result>): Promise<Result> {
     if (this.#disposed || this.#id === undefined)
       throw sinoError("ERR_SINO_DISPOSED", "The plan was disposed; make another one with createPlan.");
-    const tables = { geometry: this.geometry, native: { plan: this.#id } };
     this.#calls++;
     try {
-      return await operate(this.#native(operation), tables, array, sides[operation], options);
+      return await call({ plan: this.#id });
     } finally {
       this.#calls--;
       this.#drop();

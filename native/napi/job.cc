@@ -18,12 +18,12 @@ int64_t now_ms() {
 Device* device_for(Runtime& runtime, const DeviceName& name, const Work& work) {
   if (name.kind == DeviceName::Kind::cpu) return nullptr;
   if (name.kind == DeviceName::Kind::cuda) {
-    require(bool(work.possible), Code::unsupported,
+    require(bool(work.needs), Code::unsupported,
             "This operation runs on the processor alone. Use device \"cpu\" or \"auto\".");
     return &runtime.device(name.index, make_cuda_device);
   }
   const bool worth =
-      work.possible && work.steps >= kStepsWorthADevice && built_with_cuda() && work.possible(cuda_backend());
+      work.needs && work.steps >= kStepsWorthADevice && built_with_cuda() && work.needs.met_by(cuda_backend());
   if (!worth) return nullptr;
   Device& device = runtime.device(0, make_cuda_device);
   return device.is_known_unusable() ? nullptr : &device;

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "native/backend/backend.h"
+#include "native/backend/needs.h"
 #include "native/napi/arguments.h"
 #include "native/napi/plans.h"
 #include "native/runtime/context.h"
@@ -24,14 +24,9 @@ namespace sino {
 using Numbers = std::vector<std::pair<std::string, double>>;
 struct Work {
   std::function<Numbers(const Context&, const Backend&)> run;
-  // What it takes of a device; nothing: it is the processor's work alone.
-  std::function<bool(const Backend&)> possible = nullptr;
+  Needs needs{};     // nothing: it is the processor's work alone
   double steps = 0;  // of the processor (kStepsWorthADevice)
 };
-template <typename... Operations>
-std::function<bool(const Backend&)> needs(Operations... operations) {
-  return [=](const Backend& backend) { return (bool(backend.*operations) && ...); };
-}
 // A call of one operation on arrays of the caller. It moves memory once: "auto" leaves it to the processor.
 template <typename Args>
 Work one(Operation<Args> Backend::* operation, const Args& args) {
@@ -39,7 +34,7 @@ Work one(Operation<Args> Backend::* operation, const Args& args) {
             (backend.*operation).run(context, args);
             return {};
           },
-          needs(operation)};
+          Needs(operation)};
 }
 
 // `total` receives the amount of work, in the units that the operation advances by.

@@ -3,6 +3,8 @@
 #include <set>
 
 #include "native/napi/job.h"
+#include "native/napi/options.h"
+#include "native/recon/diffusion_step.h"
 
 namespace sino {
 
@@ -98,23 +100,29 @@ Work sampling_step(Arguments& a, int64_t* total) {
             backend.sampling_step.run(context, args);
             return {{"nonFinite", double(non_finite)}};
           },
-          needs(&Backend::sampling_step)};
+          Needs(&Backend::sampling_step)};
 }
 
-Work dual_domain_step(Arguments& a, int64_t* total) {
+// The numbers of a fusion.
+DualDomainStepArgs fusion_of(Arguments& a) {
   DualDomainStepArgs args{};
-  args.count = *total = a.integer("count", 0, kMost);
   const auto [source, first] = noise_of(a);
   args.source = source, args.first = first;
-  StepArrays arrays(a, args.count, {"result"});
-  args.clean = arrays.input("clean"), args.consistent = arrays.input("consistent");
-  args.measured = arrays.input("measured"), args.base = arrays.input("base");
   args.low = static_cast<float>(a.number("low")), args.high = static_cast<float>(a.number("high"));
   require(args.low <= args.high, Code::out_of_range, "Expected low ≤ high.");
   args.scale = coefficient(a.number("scale")), args.shift = coefficient(a.number("shift"));
   args.delta = coefficient(a.number("delta")), args.delta_measured = coefficient(a.number("deltaMeasured"));
   args.keep = coefficient(a.number("keep"));
   args.signal = coefficient(a.number("signal")), args.noise = coefficient(a.number("noise"));
+  return args;
+}
+
+Work dual_domain_step(Arguments& a, int64_t* total) {
+  DualDomainStepArgs args = fusion_of(a);
+  args.count = *total = a.integer("count", 0, kMost);
+  StepArrays arrays(a, args.count, {"result"});
+  args.clean = arrays.input("clean"), args.consistent = arrays.input("consistent");
+  args.measured = arrays.input("measured"), args.base = arrays.input("base");
   args.output = arrays.result("result");
   return {[=](const Context& context, const Backend& backend) mutable -> Numbers {
             int64_t non_finite = 0;
@@ -122,7 +130,43 @@ Work dual_domain_step(Arguments& a, int64_t* total) {
             backend.dual_domain_step.run(context, args);
             return {{"nonFinite", double(non_finite)}};
           },
-          needs(&Backend::dual_domain_step)};
+          Needs(&Backend::dual_domain_step)};
+}
+
+Work diffusion_step(Arguments& a, int64_t*) {
+  using Fbp = DiffusionStepArgs::Fbp;
+  const auto plan = plan_of(a);
+  const Geometry& g = plan->geometry;
+  const int64_t rays = g.rays(), pixels = g.grid.pixels();
+  const std::string route = a.text("fbp");
+  const auto maybe = [&](const char* name, int64_t count) {
+    return a.has(name) ? a.input<float>(name, count) : nullptr;
+  };
+  DiffusionStepArgs args{*plan};
+  args.fourier_projection = a.text("project") == "projectFourier";
+  args.fbp = route == "fbpFourier" ? Fbp::fourier : route == "fbpRebinned" ? Fbp::rebinned : Fbp::direct;
+  args.from_sample = a.number("fromSample"), args.from_output = a.number("fromOutput");
+  args.fusion = fusion_of(a);
+  args.scale = a.number("scale"), args.shift = a.number("shift");
+  require(args.scale != 0, Code::out_of_range, "Expected a scale other than 0.");
+  args.replaces = a.flag("replaces");
+  args.refinements = static_cast<int>(a.integer("refinements", 0, 100));
+  args.sample = a.input<float>("sample", pixels), args.said = a.input<float>("said", pixels);
+  args.target = a.input<float>("target", rays), args.anchor = a.input<float>("anchor", pixels);
+  args.trace = a.input<uint8_t>("trace", rays), args.trust = maybe("trust", rays);
+  args.known = maybe("known", pixels);
+  if (args.known) args.known_rays = a.input<float>("knownRays", rays), args.beside = a.input<uint8_t>("beside", rays);
+  args.measured = a.input<float>("measured", pixels), args.base = a.input<float>("base", pixels);
+  args.output = a.output<float>("result", pixels);
+  return {[=](const Context& job, const Backend& backend) mutable -> Numbers {
+            int64_t clean_bad = 0, bad = 0;
+            args.clean_bad = &clean_bad, args.bad = &bad;
+            in_slabs(plan->context(job), args, [&](const Context& context, const DiffusionStepArgs& there) {
+              sino::diffusion_step(context, backend, there);
+            });
+            return {{"cleanNonFinite", double(clean_bad)}, {"nonFinite", double(bad)}};
+          },
+          diffusion_step_needs(args), steps_of(g, (2 + 2 * args.refinements) * g.views())};
 }
 
 }  // namespace
@@ -130,6 +174,7 @@ Work dual_domain_step(Arguments& a, int64_t* total) {
 void add_diffusion_operations(std::map<std::string, Reader>& readers) {
   readers["samplingStep"] = sampling_step;
   readers["dualDomainStep"] = dual_domain_step;
+  readers["diffusionStep"] = diffusion_step;
 }
 
 }  // namespace sino

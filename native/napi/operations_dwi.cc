@@ -75,7 +75,7 @@ Work patch2self(Arguments& a, int64_t* total) {
                 [&](const Context& context, const Patch2SelfArgs& all) { sino::patch2self(context, backend, all); });
             return {};
           },
-          needs(&Backend::covariance, &Backend::mix_volumes), kStepsOfProduct * products * double(voxels)};
+          patch2self_needs(), kStepsOfProduct * products * double(voxels)};
 }
 
 }  // namespace

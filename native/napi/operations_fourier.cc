@@ -18,7 +18,7 @@ Work planned(const PlannedCall& call, Transform transform, const FourierPlan& (P
             });
             return {};
           },
-          needs(transform), steps_of(call.geometry(), call.views()) / kCheaper};
+          Needs(transform), steps_of(call.geometry(), call.views()) / kCheaper};
 }
 
 Work project(Arguments& a, int64_t* total) {

@@ -44,7 +44,7 @@ Work axpy(Arguments& a, int64_t*) {
             backend.axpy.run(context, args);
             return {};
           },
-          needs(&Backend::axpy)};
+          Needs(&Backend::axpy)};
 }
 
 Work total_variation(Arguments& a, int64_t* total) {
@@ -102,12 +102,6 @@ Work reconstruct(Arguments& a, int64_t* total) {
   const uint8_t* mask = a.has("mask") ? a.input<uint8_t>("mask", pixels) : nullptr;
   double* residuals = a.output<double>("residuals", checked_product(slices, o.iterations));
   *total = iterative_work(o, slices, g.views());
-  auto possible =
-      o.fourier ? needs(&Backend::fourier_project, &Backend::fourier_transpose, &Backend::joseph_project,
-                        &Backend::joseph_transpose, &Backend::axpy, &Backend::reciprocal)
-                : needs(&Backend::joseph_project, &Backend::joseph_transpose, &Backend::axpy, &Backend::reciprocal);
-  if (o.method == IterativeMethod::tv)
-    possible = [possible](const Backend& b) { return possible(b) && bool(b.total_variation); };
   return {[=](const Context& job, const Backend& backend) -> Numbers {
             Plan& plan = *call.plan;
             const std::vector<ViewSubset> subsets = view_subsets(plan.geometry, o.subsets);
@@ -122,7 +116,7 @@ Work reconstruct(Arguments& a, int64_t* total) {
                      });
             return {};
           },
-          std::move(possible), steps_of(g, 2 * o.iterations * call.views())};
+          iterative_needs(o), steps_of(g, 2 * o.iterations * call.views())};
 }
 
 }  // namespace

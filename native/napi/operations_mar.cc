@@ -22,12 +22,6 @@ MarOptions mar_options(Arguments& a) {
   return options;
 }
 
-std::function<bool(const Backend&)> mar_needs() {
-  return needs(&Backend::select, &Backend::joseph_project, &Backend::non_zero, &Backend::combine, &Backend::interpolate,
-               &Backend::gaussian, &Backend::tissue_thresholds, &Backend::tissue_prior, &Backend::ramp_filter,
-               &Backend::backproject);
-}
-
 Work trace_of_mask(Arguments& a, int64_t* total) {
   auto geometry = std::make_shared<Geometry>(a.geometry("geometry"));
   const int64_t slices = slices_of(a);
@@ -41,7 +35,7 @@ Work trace_of_mask(Arguments& a, int64_t* total) {
                      });
             return {};
           },
-          needs(&Backend::select, &Backend::joseph_project, &Backend::non_zero), steps_of(*geometry, *total)};
+          metal_trace_needs(), steps_of(*geometry, *total)};
 }
 
 Work metal_in_sinograms(Arguments& a, int64_t* total) {
@@ -58,12 +52,7 @@ Work metal_in_sinograms(Arguments& a, int64_t* total) {
                      [&](const Context& context, const FindMetalArgs& args) { find_metal(context, backend, args); });
             return {};
           },
-          needs(&Backend::select, &Backend::joseph_project, &Backend::joseph_transpose, &Backend::non_zero,
-                &Backend::combine, &Backend::interpolate, &Backend::gaussian, &Backend::tissue_thresholds,
-                &Backend::tissue_prior, &Backend::ramp_filter, &Backend::backproject, &Backend::threshold,
-                &Backend::label_components, &Backend::metal_mask, &Backend::morphology, &Backend::quantiles,
-                &Backend::bounds),
-          steps_of(*geometry, slices * geometry->views())};
+          find_metal_needs(), steps_of(*geometry, slices * geometry->views())};
 }
 
 Work correct_sinograms(Arguments& a, int64_t* total) {
@@ -90,7 +79,7 @@ Work correct_sinograms(Arguments& a, int64_t* total) {
                      });
             return {{"fullViews", double(full_views)}};
           },
-          mar_needs(), steps_of(*geometry, *total)};
+          metal_in_sinograms_needs(), steps_of(*geometry, *total)};
 }
 
 Work correct_images(Arguments& a, int64_t* total) {
@@ -111,7 +100,7 @@ Work correct_images(Arguments& a, int64_t* total) {
                      });
             return {};
           },
-          mar_needs(), steps_of(*geometry, *total)};
+          metal_in_images_needs(), steps_of(*geometry, *total)};
 }
 
 // How many pixels of every slice a mask sets.

@@ -101,7 +101,7 @@ Work polychromatic(Arguments& a, int64_t* total) {
             backend.polychromatic.run(context, args);
             return {};
           },
-          needs(&Backend::polychromatic)};
+          Needs(&Backend::polychromatic)};
 }
 
 Work water_correction(Arguments& a, int64_t* total) {
@@ -192,7 +192,7 @@ Work detector_response(Arguments& a, int64_t* total) {
             backend.detector_response.run(context, args);
             return {};
           },
-          needs(&Backend::detector_response)};
+          Needs(&Backend::detector_response)};
 }
 
 DoseArgs dose_args(Arguments& a) {

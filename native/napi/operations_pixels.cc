@@ -64,7 +64,7 @@ Work rescale(Arguments& a, int64_t* total) {
                                           scaling->intercepts.data(), values});
             return {};
           },
-          needs(&Backend::rescale)};
+          Needs(&Backend::rescale)};
 }
 
 Work store(Arguments& a, int64_t* total) {
@@ -83,7 +83,7 @@ Work store(Arguments& a, int64_t* total) {
                                         scaling->intercepts.data(), stored, &clipped});
             return {{"clipped", double(clipped)}};
           },
-          needs(&Backend::store)};
+          Needs(&Backend::store)};
 }
 
 Work combine(Arguments& a, int64_t* total) {
@@ -133,7 +133,7 @@ Work statistics(Arguments& a, int64_t* total) {
             return {
                 {"nonFinite", double(s.non_finite)}, {"minimum", s.minimum}, {"maximum", s.maximum}, {"sum", s.sum}};
           },
-          needs(&Backend::statistics)};
+          Needs(&Backend::statistics)};
 }
 
 Work interpolate(Arguments& a, int64_t* total) {
@@ -149,7 +149,7 @@ Work interpolate(Arguments& a, int64_t* total) {
             backend.interpolate.run(context, {slices, views, bins, sinograms, trace, prior, output, &full_views});
             return {{"fullViews", double(full_views)}};
           },
-          needs(&Backend::interpolate)};
+          Needs(&Backend::interpolate)};
 }
 
 struct Planes {
@@ -212,7 +212,7 @@ Work label_components(Arguments& a, int64_t* total) {
             backend.label_components.run(context, args);
             return {{"count", double(count)}};
           },
-          needs(&Backend::label_components)};
+          Needs(&Backend::label_components)};
 }
 
 Work component_sizes(Arguments& a, int64_t*) {
@@ -234,7 +234,7 @@ Work keep_components(Arguments& a, int64_t* total) {
             backend.keep_components.run(context, args);
             return {{"count", double(count)}};
           },
-          needs(&Backend::keep_components)};
+          Needs(&Backend::keep_components)};
 }
 
 Work fill_holes(Arguments& a, int64_t* total) {

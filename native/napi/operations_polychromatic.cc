@@ -74,17 +74,6 @@ PolychromaticMarOptions options_of(Arguments& a) {
 // Of each slice: projections and back-projections, many of them of the metal's box alone.
 constexpr double kTimesSeen = 30;
 
-std::function<bool(const Backend&)> polychromatic_needs() {
-  return needs(&Backend::select, &Backend::joseph_project, &Backend::joseph_transpose, &Backend::non_zero,
-               &Backend::combine, &Backend::interpolate, &Backend::gaussian, &Backend::tissue_thresholds,
-               &Backend::tissue_prior, &Backend::ramp_filter, &Backend::backproject, &Backend::linearize,
-               &Backend::tissue_split, &Backend::inversion, &Backend::threshold, &Backend::label_components,
-               &Backend::metal_mask, &Backend::morphology, &Backend::bounds, &Backend::metal_path, &Backend::resample,
-               &Backend::mean_path, &Backend::ray_variance, &Backend::quantiles, &Backend::ray_evidence,
-               &Backend::fit_powers, &Backend::find_leak, &Backend::remove_leak, &Backend::ray_calibrate,
-               &Backend::ray_spread, &Backend::ray_blend, &Backend::mean_gradient);
-}
-
 Work polychromatic(Arguments& a, int64_t* total) {
   auto geometry = std::make_shared<Geometry>(a.geometry("geometry"));
   auto options = std::make_shared<PolychromaticMarOptions>(options_of(a));
@@ -108,7 +97,7 @@ Work polychromatic(Arguments& a, int64_t* total) {
             });
             return {};
           },
-          polychromatic_needs(), kTimesSeen * double(slices) * steps_of(*geometry, geometry->views())};
+          polychromatic_mar_needs(), kTimesSeen * double(slices) * steps_of(*geometry, geometry->views())};
 }
 
 constexpr int64_t kMost = int64_t(1) << 40;

@@ -9,20 +9,20 @@ namespace {
 
 // body(context, backend, plan, arrays) for each slab.
 template <typename Body>
-Work planned(const PlannedCall& call, std::function<bool(const Backend&)> possible, const Body& body) {
+Work planned(const PlannedCall& call, const Needs& needs, const Body& body) {
   const auto run = [=](const Context& job, const Backend& backend) -> Numbers {
     Plan& plan = *call.plan;
     in_slabs(plan.context(job), call.arrays,
              [&](const Context& context, const SliceArrays& s) { body(context, backend, plan, s); });
     return {};
   };
-  return {run, std::move(possible), steps_of(call.geometry(), call.views())};
+  return {run, needs, steps_of(call.geometry(), call.views())};
 }
 
 Work project(Arguments& a, int64_t* total) {
   const PlannedCall call(a, "images", "sinograms");
   *total = call.views();
-  return planned(call, needs(&Backend::joseph_project),
+  return planned(call, Needs(&Backend::joseph_project),
                  [](const Context& context, const Backend& backend, Plan& plan, const SliceArrays& s) {
                    backend.joseph_project(context, {plan.geometry, s.slices, s.input, s.output, &plan.prepared});
                  });
@@ -31,7 +31,7 @@ Work project(Arguments& a, int64_t* total) {
 Work project_transpose(Arguments& a, int64_t* total) {
   const PlannedCall call(a, "sinograms", "images");
   *total = call.views();
-  return planned(call, needs(&Backend::joseph_transpose),
+  return planned(call, Needs(&Backend::joseph_transpose),
                  [](const Context& context, const Backend& backend, Plan& plan, const SliceArrays& s) {
                    backend.joseph_transpose(context, {plan.geometry, s.slices, s.input, s.output, &plan.prepared});
                  });
@@ -40,7 +40,7 @@ Work project_transpose(Arguments& a, int64_t* total) {
 Work backproject_weighted(Arguments& a, int64_t* total) {
   const PlannedCall call(a, "filtered", "images");
   *total = call.views();
-  return planned(call, needs(&Backend::backproject),
+  return planned(call, Needs(&Backend::backproject),
                  [](const Context& context, const Backend& backend, Plan& plan, const SliceArrays& s) {
                    backend.backproject(context, {plan.geometry, s.slices, s.input, s.output, &plan.prepared});
                  });
@@ -51,7 +51,7 @@ Work filter(Arguments& a, int64_t* total) {
   *total = call.views();
   call.arrays.finite_input = "sinograms";
   Work work = planned(
-      call, needs(&Backend::ramp_filter),
+      call, Needs(&Backend::ramp_filter),
       [](const Context& context, const Backend& backend, Plan& owner, const SliceArrays& s) {
         const FbpPlan& plan = owner.fbp();
         require(plan.measured_bins == plan.geometry.bins, Code::unsupported,
@@ -67,7 +67,7 @@ Work reconstruct(Arguments& a, int64_t* total) {
   *total = 2 * call.views();
   call.arrays.finite_input = "sinograms";
   call.arrays.working_bytes = call.geometry().rays() * int64_t(sizeof(float));
-  return planned(call, needs(&Backend::ramp_filter, &Backend::backproject),
+  return planned(call, fbp_needs(),
                  [](const Context& context, const Backend& backend, Plan& plan, const SliceArrays& s) {
                    fbp(context, backend, plan.fbp(), s.slices, s.input, s.output);
                  });
@@ -79,7 +79,7 @@ Work reconstruct_rebinned(Arguments& a, int64_t* total) {
   *total = 3 * call.arrays.slices * views;
   call.arrays.finite_input = "sinograms";
   call.arrays.working_bytes = 2 * call.geometry().rays() * int64_t(sizeof(float));
-  return planned(call, needs(&Backend::rebin, &Backend::ramp_filter, &Backend::backproject),
+  return planned(call, fbp_rebinned_needs(),
                  [](const Context& context, const Backend& backend, Plan& plan, const SliceArrays& s) {
                    fbp_rebinned(context, backend, plan.rebinned(), s.slices, s.input, s.output);
                  });
@@ -98,7 +98,7 @@ Work rebin(Arguments& a, int64_t* total) {
             });
             return {};
           },
-          needs(&Backend::rebin)};
+          Needs(&Backend::rebin)};
 }
 
 }  // namespace

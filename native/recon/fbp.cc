@@ -59,6 +59,8 @@ FbpPlan fbp_plan(const Geometry& measured, const FbpOptions& options) {
   return plan;
 }
 
+Needs fbp_needs() { return Needs(&Backend::ramp_filter, &Backend::backproject); }
+
 void fbp(const Context& context, const Backend& backend, const FbpPlan& plan, int64_t slices, const float* sinograms,
          float* images) {
   const Geometry& g = plan.geometry;

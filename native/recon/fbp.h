@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "native/backend/backend.h"
+#include "native/backend/needs.h"
 #include "native/geometry/geometry.h"
 #include "native/recon/scan.h"
 #include "native/runtime/prepared.h"
@@ -31,5 +31,6 @@ FbpPlan fbp_plan(const Geometry& geometry, const FbpOptions& options);
 // slice.
 void fbp(const Context& context, const Backend& backend, const FbpPlan& plan, int64_t slices, const float* sinograms,
          float* images);
+Needs fbp_needs();
 
 }  // namespace sino

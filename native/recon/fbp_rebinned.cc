@@ -114,6 +114,8 @@ RebinnedPlan rebinned_plan(const Geometry& fan, const FbpOptions& options) {
   return {rebin_plan_of(fan), fbp_plan(parallel_scan_of(fan).geometry, options)};
 }
 
+Needs fbp_rebinned_needs() { return Needs(&Backend::rebin) + fbp_needs(); }
+
 void fbp_rebinned(const Context& context, const Backend& backend, const RebinnedPlan& plan, int64_t slices,
                   const float* sinograms, float* images) {
   const Geometry& g = plan.fbp.geometry;

@@ -30,5 +30,6 @@ RebinnedPlan rebinned_plan(const Geometry& fan, const FbpOptions& options);
 // images [slices, rows, columns] from sinograms [slices, views, bins]. Progress: 3 units per parallel view and slice.
 void fbp_rebinned(const Context& context, const Backend& backend, const RebinnedPlan& plan, int64_t slices,
                   const float* sinograms, float* images);
+Needs fbp_rebinned_needs();
 
 }  // namespace sino

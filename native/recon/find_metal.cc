@@ -150,6 +150,13 @@ struct Finder {
 
 }  // namespace
 
+Needs find_metal_needs() {
+  return Needs(&Backend::threshold, &Backend::label_components, &Backend::metal_mask, &Backend::combine,
+               &Backend::quantiles, &Backend::morphology, &Backend::select, &Backend::joseph_transpose,
+               &Backend::non_zero, &Backend::bounds) +
+         fbp_needs() + metal_trace_needs() + metal_in_sinograms_needs();
+}
+
 double find_metal_of_slice(const Context& context, const Backend& backend, const FindMetalArgs& args,
                            const float* sinogram, uint8_t* mask) {
   return Finder{context, backend, args, sinogram}.run(mask);

@@ -36,6 +36,7 @@ inline void arrays(Cut& cut, FindMetalArgs& a) {
   cut.working((5 * rays + 7 * pixels + a.plan.geometry.rays()) * 4);
 }
 void find_metal(const Context& context, const Backend& backend, const FindMetalArgs& args);
+Needs find_metal_needs();
 
 // The metal of one slice. Returns the threshold in the uncorrected image, HU.
 double find_metal_of_slice(const Context& context, const Backend& backend, const FindMetalArgs& args,

@@ -346,6 +346,12 @@ std::vector<ViewSubset> view_subsets(const Geometry& geometry, int64_t count) {
   return subsets;
 }
 
+Needs iterative_needs(const IterativeOptions& o) {
+  Needs needs(&Backend::joseph_project, &Backend::joseph_transpose, &Backend::axpy, &Backend::reciprocal);
+  if (o.fourier) needs = needs + Needs(&Backend::fourier_project, &Backend::fourier_transpose);
+  return o.method == IterativeMethod::tv ? needs + Needs(&Backend::total_variation) : needs;
+}
+
 void iterate(const Context& context, const Backend& backend, Plan& plan, const IterativeOptions& options,
              const std::vector<ViewSubset>& subsets, const IterativeArgs& args) {
   const Solver solver{context, backend, plan, options, subsets, args.mask};

@@ -53,6 +53,7 @@ std::vector<ViewSubset> view_subsets(const Geometry& geometry, int64_t count);
 
 void iterate(const Context& context, const Backend& backend, Plan& plan, const IterativeOptions& options,
              const std::vector<ViewSubset>& subsets, const IterativeArgs& args);
+Needs iterative_needs(const IterativeOptions& options);
 
 // In views of slices.
 int64_t iterative_work(const IterativeOptions& options, int64_t slices, int64_t views);

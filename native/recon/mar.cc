@@ -73,6 +73,8 @@ struct Batch {
 
 }  // namespace
 
+Needs metal_trace_needs() { return Needs(&Backend::select, &Backend::joseph_project, &Backend::non_zero); }
+
 void metal_trace(const Context& context, const Backend& backend, const Geometry& g, int64_t slices,
                  const uint8_t* masks, uint8_t* trace) {
   const int64_t at_once = context.batch(slices);
@@ -85,6 +87,12 @@ void metal_trace(const Context& context, const Backend& backend, const Geometry&
     backend.joseph_project(context, {g, count, image.data(), path.data()});
     backend.non_zero(context, {count * g.rays(), path.data(), trace + s * g.rays()});
   }
+}
+
+Needs metal_in_sinograms_needs() {
+  return Needs(&Backend::select, &Backend::interpolate, &Backend::joseph_project, &Backend::gaussian,
+               &Backend::tissue_thresholds, &Backend::tissue_prior) +
+         fbp_needs();
 }
 
 void reduce_metal_in_sinograms(const Context& context, const Backend& backend, const MarSinogramArgs& args) {
@@ -117,6 +125,8 @@ bool nmar_of_mask(const Context& context, const Backend& backend, const MaskedNm
       {a.geometry, a.plan, options, 1, a.sinogram, a.trace, a.mask, a.corrected, a.image, &full_views});
   return full_views < a.geometry.views();
 }
+
+Needs metal_in_images_needs() { return Needs(&Backend::combine) + metal_trace_needs() + metal_in_sinograms_needs(); }
 
 void reduce_metal_in_images(const Context& context, const Backend& backend, const MarImageArgs& args) {
   const Geometry& g = args.geometry;

@@ -19,7 +19,6 @@
 
 #include <cstdint>
 
-#include "native/backend/backend.h"
 #include "native/recon/fbp.h"
 
 namespace sino {
@@ -35,6 +34,7 @@ struct MarOptions {
 // trace [slices, views, bins] = 1 where a ray meets the mask [slices, rows, columns].
 void metal_trace(const Context& context, const Backend& backend, const Geometry& geometry, int64_t slices,
                  const uint8_t* masks, uint8_t* trace);
+Needs metal_trace_needs();
 
 struct MarSinogramArgs {
   const Geometry& geometry;
@@ -49,6 +49,7 @@ struct MarSinogramArgs {
   int64_t* full_views;   // views that lay in the trace altogether
 };
 void reduce_metal_in_sinograms(const Context& context, const Backend& backend, const MarSinogramArgs& args);
+Needs metal_in_sinograms_needs();
 
 // NMAR of one slice over the trace of a mask. False where every view lies in that trace: nothing is left to interpolate from.
 struct MaskedNmarArgs {
@@ -73,6 +74,7 @@ struct MarImageArgs {
   float* corrected;        // HU
 };
 void reduce_metal_in_images(const Context& context, const Backend& backend, const MarImageArgs& args);
+Needs metal_in_images_needs();
 
 // The same as calls on arrays of the caller, which a device gets in slabs (native/runtime/slabs.h).
 struct MetalTraceArrays {

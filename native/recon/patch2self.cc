@@ -61,6 +61,8 @@ void predict(const Context& context, const Backend& backend, int64_t n, int64_t 
 
 }  // namespace
 
+Needs patch2self_needs() { return Needs(&Backend::covariance, &Backend::mix_volumes); }
+
 void patch2self(const Context& context, const Backend& backend, const Patch2SelfArgs& args) {
   const int64_t voxels = args.voxels, bytes = voxels * static_cast<int64_t>(sizeof(float));
   context.copy_rows(args.output, bytes, args.input, bytes, bytes, args.volumes);

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "native/backend/backend.h"
+#include "native/backend/needs.h"
 
 namespace sino {
 
@@ -36,5 +36,6 @@ inline void arrays(Cut& cut, Patch2SelfArgs& a) {
 }
 
 void patch2self(const Context& context, const Backend& backend, const Patch2SelfArgs& args);
+Needs patch2self_needs();
 
 }  // namespace sino

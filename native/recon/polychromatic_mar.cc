@@ -519,6 +519,16 @@ struct Slice {
 
 }  // namespace
 
+Needs polychromatic_mar_needs() {
+  return Needs(&Backend::combine, &Backend::select, &Backend::threshold, &Backend::morphology, &Backend::bounds,
+               &Backend::gaussian, &Backend::resample, &Backend::joseph_project, &Backend::metal_path,
+               &Backend::mean_path, &Backend::linearize, &Backend::tissue_split, &Backend::inversion,
+               &Backend::ray_variance, &Backend::ray_calibrate, &Backend::ray_evidence, &Backend::ray_spread,
+               &Backend::ray_blend, &Backend::quantiles, &Backend::fit_powers, &Backend::find_leak,
+               &Backend::remove_leak, &Backend::mean_gradient) +
+         fbp_needs() + metal_trace_needs() + metal_in_sinograms_needs() + find_metal_needs();
+}
+
 void polychromatic_mar(const Context& context, const Backend& backend, const PolychromaticMarArgs& args) {
   const int64_t rays = args.geometry.rays(), pixels = args.geometry.grid.pixels();
   for (int64_t s = 0; s < args.slices; s++) {

@@ -84,6 +84,7 @@ struct PolychromaticMarArgs {
   int64_t first = 0;       // of these slices among them
 };
 void polychromatic_mar(const Context& context, const Backend& backend, const PolychromaticMarArgs& args);
+Needs polychromatic_mar_needs();
 
 // A device gets the slices in slabs (native/runtime/slabs.h). Slices are worked on one after the other: one needs some
 // 26 arrays of rays and 12 of images beside those of the call.

@@ -1,31 +1,25 @@
 /**
- * One slice through the diffusion chain. In every step
+ * One slice through the diffusion chain. In every step the network says what the image is; its projection fills the metal trace
+ * ("difference": its detail, levelled by the rays beside the trace; "replace": itself, as DuDoDp); what the filled sinogram changes in
+ * the reconstruction is fused with the network's image and the one before correction, from which the sampler goes on. All but the
+ * network is one native job: native/recon/diffusion_step.h has the formulas.
  *
- *     x̂0 = what the network says the image is, clamped to its range
- *     S' = P + LI(T − P) in the metal trace, P the projection of x̂0: its detail, levelled by the rays beside the trace ("difference"),
- *          or P itself ("replace", as DuDoDp)
- *     S' = trust·T + (1 − trust)·S', where it is known how far the rays of the trace are to be trusted
- *     X_s = anchor + FBP(S' − T)
- *     X   = the fusion of x̂0, X_s and the image before (native/ops/sampling_step.h), from which the sampler goes on
+ * In a chain that starts from an image, the network's is believed as far as it explains the rays beside the trace; the rest is the start.
  *
- * In a chain that starts from an image, x̂0 is believed as far as it explains the rays beside the trace (P − T there); the rest is the start.
- *
- * T and anchor belong together: a sinogram and its FBP; an image's projection and the image. The anchor keeps what replacing the trace
- * does not touch; one projection and one FBP per step remain, all else is made once.
+ * Target and anchor belong together: a sinogram and its FBP; an image's projection and the image. The anchor keeps what replacing the
+ * trace does not touch; one projection and one FBP per step remain, all else is made once.
  */
 import { type ArrayLike, type Volume, volume } from "../../core/arrays.ts";
-import { cleanFrom } from "../../diffusion/prediction.ts";
+import { cleanFrom, type Prediction } from "../../diffusion/prediction.ts";
 import { ddim } from "../../diffusion/samplers/ddim.ts";
 import { dpmSolver } from "../../diffusion/samplers/dpm-solver.ts";
-import { dualDomainStep } from "../../diffusion/samplers/dual-domain.ts";
 import { uniPc } from "../../diffusion/samplers/unipc.ts";
-import { requireFiniteStep, samplerState, samplingStep } from "../../diffusion/step.ts";
+import { noiseOf, requireFiniteStep, samplerState, samplingStep } from "../../diffusion/step.ts";
 import { levelsOf, startingTimesteps } from "../../diffusion/timesteps.ts";
 import type { Mask } from "../../image/input.ts";
-import { requireNumber, requireOneOf } from "../../image/input.ts";
-import { interpolateMasked } from "../../image/interpolate.ts";
-import { combine, countNonFinite, select, statistics, threshold } from "../../image/pixels.ts";
-import { type OperationOptions, runJob } from "../../native/job.ts";
+import { floats, newImage, requireNumber, requireOneOf, requireSameShape } from "../../image/input.ts";
+import { combine, select, statistics, threshold } from "../../image/pixels.ts";
+import type { OperationOptions } from "../../native/job.ts";
 import { checkSeed, normalNoise } from "../../physics/noise.ts";
 import type { Geometry } from "../../tomography/geometry.ts";
 import { createPlan, type Plan } from "../../tomography/plan.ts";
@@ -153,7 +147,6 @@ export async function runChain(
   const levels = Array.from(list, (t) => schedule.alphasCumprod[t]!);
   const base = await maskImage(settings.weightMask, slice, geometry, job);
   const begun = slice.start && { x: await toNetwork(slice.start), rays: await plan.project(slice.start, job) };
-  const beside = await raysBeside(slice, job);
   const z = volume((await normalNoise(shape, { ...noise, stream: 0 })).data as Float32Array<ArrayBuffer>, shape);
   let x = begun
     ? await combine(
@@ -167,31 +160,34 @@ export async function runChain(
   const sampler = samplerPlan(settings.sampler, prior, list);
   const state = samplerState(shape);
   state.images.get("sample")!.set(x.data);
+  const fixed = {
+    ...{ low: range[0], high: range[1], scale, shift, replaces: settings.fill === "replace" },
+    ...{ target: slice.target.data, anchor: slice.anchor.data, trace: slice.trace.data, trust: slice.trust?.data },
+    ...{ measured: slice.before.data, base: base.data },
+    ...(begun && settings.guarded && (await guard(begun, slice, job))),
+  };
   for (const [i, step] of steps.entries()) {
     job.signal?.throwIfAborted();
     const said = await prior.says(x, step.timestep);
-    const mix = cleanFrom(prediction, Math.sqrt(levels[i]!), Math.sqrt(1 - levels[i]!));
-    let clean = await combine(
-      [
-        [mix.sample, x],
-        [mix.output, said],
-      ],
-      { ...job, low: range[0], high: range[1] },
-    );
-    requireFiniteStep(await countNonFinite(clean, job), i, step.timestep);
-    let rays = await plan.project(await toMu(clean), job);
-    if (begun && settings.guarded) {
-      const share = believed(await missed(slice.target, rays, beside, job));
-      if (share < 1) {
-        clean = await weighted(share, clean, begun.x, job);
-        rays = await weighted(share, rays, begun.rays, job);
-      }
-    }
+    requireSameShape(said, "the network's output", x, "the sample");
     const isLast = i === steps.length - 1;
-    const consistent = await completed(chain, slice, rays, isLast, job);
-    const level = sampler || isLast ? { signal: 1, noise: 0 } : {};
-    const images = { clean, consistent, measured: slice.before, base };
-    const fused = await dualDomainStep({ ...step, ...level }, images, i, { ...noise, clip: range, scale, shift });
+    const fused = newImage(shape);
+    const { cleanNonFinite, nonFinite } = await plan.pipeline(
+      "diffusionStep",
+      {
+        ...fixed,
+        ...mixOf(prediction, levels[i]!),
+        ...step,
+        ...(sampler || isLast ? { signal: 1, noise: 0 } : {}),
+        ...noiseOf(i, noise),
+        sample: x.data,
+        said: await floats(said, "the network's output", job),
+        refinements: isLast ? slice.refinements : 0,
+        result: fused.data,
+      },
+      job,
+    );
+    requireFiniteStep(cleanNonFinite || nonFinite!, i, step.timestep);
     if (sampler && !isLast) {
       await samplingStep(sampler.steps[i]!, state, fused, i, noise);
       x = volume(state.images.get("sample")!, shape);
@@ -200,15 +196,11 @@ export async function runChain(
   }
   const made = await toMu(x);
   const { start, startShare = 0 } = slice;
-  return start && startShare > 0 ? weighted(startShare, start, made, job) : made;
-}
-
-/** share·a + (1 − share)·b of images or rays, one share for all. */
-function weighted(share: number, a: Volume, b: Volume, job: OperationOptions): Promise<Volume> {
+  if (!start || startShare === 0) return made;
   return combine(
     [
-      [share, a],
-      [1 - share, b],
+      [startShare, start],
+      [1 - startShare, made],
     ],
     job,
   );
@@ -222,78 +214,22 @@ function samplerPlan(sampler: ChainSampler, { schedule }: DiffusionPrior, list: 
   return (sampler === "unipc" ? uniPc : dpmSolver)(levelsOf(schedule, list), to);
 }
 
-/** X_s, for the projections of the network's image. */
-async function completed(
-  { geometry, plan, settings }: Chain,
-  { target, anchor, trace, trust, refinements }: ChainSlice,
-  projected: Volume,
-  isLast: boolean,
-  job: OperationOptions,
-): Promise<Volume> {
-  const filled =
-    settings.fill === "replace"
-      ? await select(trace, projected, target, job)
-      : (await interpolateMasked(target, trace, { ...job, prior: projected })).sinograms;
-  const rays = trust ? await mixed(trust, target, filled, job) : filled;
-  const add = async (image: Volume, from: Volume, low?: number) => {
-    const change = await plan.fbp(
-      await combine(
-        [
-          [1, rays],
-          [-1, from],
-        ],
-        job,
-      ),
-      job,
-    );
-    return combine(
-      [
-        [1, image],
-        [1, volume(change.data, geometry.image.shape)],
-      ],
-      { ...job, low },
-    );
-  };
-  let image = await add(anchor, target);
-  for (let k = 0; isLast && k < refinements; k++) image = await add(image, await plan.project(image, job), 0);
-  return image;
+function mixOf(prediction: Prediction, level: number) {
+  const { sample, output } = cleanFrom(prediction, Math.sqrt(level), Math.sqrt(1 - level));
+  return { fromSample: sample, fromOutput: output };
 }
 
-/** share·a + (1 − share)·b, a share per ray. */
-function mixed(share: Volume, a: Volume, b: Volume, job: OperationOptions): Promise<Volume> {
-  const blend = { timestep: 0, delta: 1, deltaMeasured: 0, keep: 1, signal: 1, noise: 0 };
-  const images = { clean: a, consistent: b, measured: a, base: share };
-  return dualDomainStep(blend, images, 0, { ...job, seed: 0, clip: [-Infinity, Infinity] });
+/** What says how far the network's image is to be believed: the known image, its rays, and the rays that tell. */
+async function guard({ x, rays }: { x: Volume; rays: Volume }, slice: ChainSlice, job: OperationOptions) {
+  return { known: x.data, knownRays: rays.data, beside: (await raysBeside(slice, job)).data };
 }
 
-/** Line integrals by which an image may miss the rays beside the trace: sure of it, and not believed at all. */
-const believedTo = [0.02, 0.06] as const;
 /** Rays of less than this share of the largest line integral cross air. */
 const leastBody = 0.05;
-
-function believed(rms: number): number {
-  const [sure, lost] = believedTo;
-  return Math.min(1, Math.max(0, (lost - rms) / (lost - sure)));
-}
 
 /** 1 on rays through the body that did not meet metal. */
 async function raysBeside({ target, trace }: ChainSlice, job: OperationOptions): Promise<Mask> {
   const outside = await select(trace, 0, target, job);
   const { maximum } = await statistics(outside, job);
   return threshold(outside, Math.max(leastBody * maximum, Number.MIN_VALUE), job);
-}
-
-/** Root mean square of a − b where the mask is set. */
-async function missed(a: Volume, b: Volume, { data: where }: Mask, job: OperationOptions): Promise<number> {
-  const { data: input } = await combine(
-    [
-      [1, a],
-      [-1, b],
-    ],
-    job,
-  );
-  const result = new Float64Array(2);
-  const given = { count: input.length, input, where, ranks: new Float64Array(0), magnitudes: true, result };
-  await runJob("quantiles", { device: job.device ?? "auto", ...given }, { signal: job.signal });
-  return result[1]!;
 }

@@ -31,7 +31,7 @@ bool agrees(const Geometry& g, IterativeOptions o, bool masked, double tolerance
                              masked ? mask.data() : nullptr,
                              images[side].data(),
                              residuals[side].data()};
-    const Backend& backend = side == 0 ? cpu_backend() : cuda_backend();
+    const Backend& backend = side == 0 ? noting_backend() : cuda_backend();
     in_slabs(side == 0 ? on_cpu() : cuda.context,
              IterativeArrays{args, g.rays(), g.grid.pixels(), iterative_memory(o, g)},
              [&](const Context& context, const IterativeArrays& slab) {
@@ -57,9 +57,11 @@ TEST(iterations_on_a_device_agree) {
   bounded.low = 0.15f, bounded.high = 0.9f;
   CHECK(agrees(parallel, bounded, true));
   CHECK(agrees(flat, method(IterativeMethod::cgls, 3), true));
+  CHECK(are_what_was_called(iterative_needs(bounded)));
   IterativeOptions calm = method(IterativeMethod::tv, 3);
   calm.weight = 0.02, calm.weight_steps = 3;
   CHECK(agrees(parallel, calm, false));
+  CHECK(are_what_was_called(iterative_needs(calm)));
 }
 
 }  // namespace sino::test

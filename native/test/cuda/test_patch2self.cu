@@ -18,7 +18,7 @@ bool agrees(int64_t volumes, int64_t voxels, bool everywhere, std::vector<std::v
     output[side].resize(input.size());
     const Patch2SelfArgs args{
         volumes, voxels, input.data(), everywhere ? nullptr : where.data(), groups, output[side].data()};
-    const Backend& backend = side == 0 ? cpu_backend() : cuda_backend();
+    const Backend& backend = side == 0 ? noting_backend() : cuda_backend();
     in_slabs(side == 0 ? on_cpu() : cuda.context, args,
              [&](const Context& context, const Patch2SelfArgs& all) { patch2self(context, backend, all); });
   }
@@ -31,6 +31,7 @@ TEST(patch2self_on_a_device_agrees) {
   CHECK(agrees(5, 131, true, {{0, 1, 2, 3, 4}}));
   CHECK(agrees(7, 64, false, {{1, 3, 4}, {0, 6}}));  // volumes 2 and 5 are copied
   CHECK(agrees(2, 1, true, {}));
+  CHECK(are_what_was_called(patch2self_needs()));
 }
 
 TEST(patch2self_on_a_device_refuses_nan) {

@@ -55,7 +55,7 @@ bool fbp_agrees(const GeometryDescription& description, Route route) {
     });
   };
   OnCuda cuda;
-  run(on_cpu(), cpu_backend(), here);
+  run(on_cpu(), noting_backend(), here);
   run(cuda.context, cuda_backend(), there);
   return close(there, here, 2e-6);  // 1e-4 of 0.02: sums of float32 in another order
 }
@@ -76,7 +76,7 @@ struct Metal {
   }
   std::vector<uint8_t> trace() const {
     std::vector<uint8_t> trace(sinograms.size());
-    metal_trace(on_cpu(), cpu_backend(), g, kSlices, masks.data(), trace.data());
+    metal_trace(on_cpu(), noting_backend(), g, kSlices, masks.data(), trace.data());
     return trace;
   }
 };
@@ -90,11 +90,13 @@ TEST(fbp_on_a_device_agrees) {
   GeometryDescription sideways = scan(Beam::flat, 20, 24, 29, 360);
   sideways.offset_bins = 7;
   CHECK(fbp_agrees(sideways, Route::direct));
+  CHECK(are_what_was_called(fbp_needs()));
 }
 
 TEST(fbp_rebinned_on_a_device_agrees) {
   CHECK(fbp_agrees(scan(Beam::flat, 20, 24, 33, 360), Route::rebinned));
   CHECK(fbp_agrees(scan(Beam::arc, 20, 24, 33, 360), Route::rebinned));
+  CHECK(are_what_was_called(fbp_rebinned_needs()));
 }
 
 TEST(fbp_through_fourier_space_on_a_device_agrees) {
@@ -102,6 +104,7 @@ TEST(fbp_through_fourier_space_on_a_device_agrees) {
   GeometryDescription sideways = scan(Beam::parallel, 16, 12, 19, 360);
   sideways.offset_bins = 4;
   CHECK(fbp_agrees(sideways, Route::fourier));
+  CHECK(are_what_was_called(Needs(&Backend::fourier_transpose)));
 }
 
 TEST(fbp_of_one_view_one_bin_and_4097_bins_on_a_device) {
@@ -111,6 +114,7 @@ TEST(fbp_of_one_view_one_bin_and_4097_bins_on_a_device) {
     CHECK(fbp_agrees(scan(Beam::parallel, 5, 2, 4097, 180), route));
   }
   CHECK(fbp_agrees(scan(Beam::flat, 5, 3, 1, 360), Route::direct));
+  called().clear();
 }
 
 TEST(metal_trace_on_a_device_agrees) {
@@ -122,11 +126,13 @@ TEST(metal_trace_on_a_device_agrees) {
              metal_trace(context, cuda_backend(), t.geometry, t.slices, t.masks, t.trace);
            });
   CHECK(close(trace, metal.trace(), 0));
+  CHECK(are_what_was_called(metal_trace_needs()));
 }
 
 TEST(metal_reduction_in_sinograms_on_a_device_agrees) {
   const Metal metal;
   const std::vector<uint8_t> trace = metal.trace();
+  called().clear();
   const FbpPlan plan = fbp_plan(metal.g, {});
   for (const MarMethod method : {MarMethod::li, MarMethod::nmar}) {
     const MarOptions options = {method, 1, 0.02};
@@ -145,7 +151,7 @@ TEST(metal_reduction_in_sinograms_on_a_device_agrees) {
                                     corrected[side].data(),
                                     images[side].data(),
                                     &full_views[side]};
-      const Backend& backend = side == 0 ? cpu_backend() : cuda_backend();
+      const Backend& backend = side == 0 ? noting_backend() : cuda_backend();
       in_slabs(side == 0 ? on_cpu() : cuda.context, args, [&](const Context& context, const MarSinogramArgs& slab) {
         reduce_metal_in_sinograms(context, backend, slab);
       });
@@ -154,7 +160,40 @@ TEST(metal_reduction_in_sinograms_on_a_device_agrees) {
     CHECK(close(corrected[1], corrected[0], 1e-5));  // of 0.4
     CHECK(close(images[1], images[0], 2e-6));
   }
+  CHECK(are_what_was_called(metal_in_sinograms_needs()));
 }
+
+#if !defined(__CUDACC__)
+TEST(a_pipeline_costs_one_upload_and_one_download) {
+  const Metal metal;
+  const std::vector<uint8_t> trace = metal.trace();
+  const FbpPlan plan = fbp_plan(metal.g, {});
+  std::vector<float> corrected(metal.sinograms.size()), images(metal.images.size());
+  const size_t sinograms = 4 * corrected.size(), volume = 4 * images.size();
+  int64_t full_views = 0;
+  OnCuda cuda(0, kSlices);
+  in_slabs(cuda.context,
+           SliceArrays{kSlices, metal.sinograms.data(), metal.g.rays(), images.data(), metal.g.grid.pixels()},
+           [&](const Context& context, const SliceArrays& s) {
+             fbp(context, cuda_backend(), plan, s.slices, s.input, s.output);
+           });
+  CHECK(went_once({sinograms}, {volume}));
+  const MarSinogramArgs nmar = {metal.g,
+                                plan,
+                                {MarMethod::nmar, 2, 0.02},
+                                kSlices,
+                                metal.sinograms.data(),
+                                trace.data(),
+                                metal.masks.data(),
+                                corrected.data(),
+                                images.data(),
+                                &full_views};
+  in_slabs(cuda.context, nmar, [&](const Context& context, const MarSinogramArgs& slab) {
+    reduce_metal_in_sinograms(context, cuda_backend(), slab);
+  });
+  CHECK(went_once({sinograms, trace.size(), metal.masks.size()}, {sinograms, volume}));
+}
+#endif
 
 TEST(metal_reduction_in_images_on_a_device_agrees) {
   const Metal metal;
@@ -166,11 +205,12 @@ TEST(metal_reduction_in_images_on_a_device_agrees) {
     corrected[side].resize(hu.size());
     const MarImageArgs args = {
         metal.g, plan, {}, kSlices, hu.data(), metal.masks.data(), metal.masks.data(), corrected[side].data()};
-    const Backend& backend = side == 0 ? cpu_backend() : cuda_backend();
+    const Backend& backend = side == 0 ? noting_backend() : cuda_backend();
     in_slabs(side == 0 ? on_cpu() : cuda.context, args,
              [&](const Context& context, const MarImageArgs& slab) { reduce_metal_in_images(context, backend, slab); });
   }
   CHECK(close(corrected[1], corrected[0], 0.2));  // HU
+  CHECK(are_what_was_called(metal_in_images_needs()));
 }
 
 }  // namespace sino::test

@@ -9,7 +9,9 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <utility>
 
+#include "native/test/simt/copies.h"
 #include "native/test/simt/machine.h"
 
 namespace {
@@ -48,6 +50,7 @@ namespace {
 
 using Stream = CUstream_st;
 constexpr int kMaxDevices = 8;
+Copies copies;
 Device devices[kMaxDevices];
 int device_count = 1, chosen = 0;
 cudaError_t last_error = cudaSuccess;
@@ -172,6 +175,8 @@ cudaError_t copy(const char* name, void* to, const void* from, size_t bytes, cud
   const bool says_from = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
   if (kind != cudaMemcpyDefault && (says_to != to_device || says_from != from_device))
     return failed(cudaErrorInvalidValue);
+  if (to_device && !from_device) copies.to_device.push_back(bytes);
+  if (from_device && !to_device) copies.from_device.push_back(bytes);
   Stream* s = stream_of(stream);
   if (!from_device && !is_pinned(from)) {  // staged now
     auto staged =
@@ -201,8 +206,11 @@ void free_now(const char* name, void* p) {
 Device& device(int index) { return devices[index]; }
 void device_failed(cudaError_t error) { devices[executing != nullptr ? executing->device : chosen].lost = error; }
 
+Copies take_copies() { return std::exchange(copies, {}); }
+
 void reset(int count) {
   release_all();
+  copies = {};
   for (const auto& [p, bytes] : pinned) std::free(const_cast<char*>(p));
   pinned.clear();
   streams.clear();
