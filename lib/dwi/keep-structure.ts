@@ -5,9 +5,11 @@
  * statistics", IEEE Trans. PAMI 2, 1980.
  *
  * Asked twice: of what the difference is smoothed (Gaussian of 1.5 pixels), where white noise has 1/28 of its power and blurred edges and
- * lost contrast stand out, volume by volume over 9 × 9 pixels; and of the rest, over 5 × 5 pixels of all volumes, which share their edges.
+ * lost contrast stand out, volume by volume over 9 × 9 pixels; and of the rest, over 5 × 5 pixels of all volumes, which share their edges, and
+ * over 9 × 9 of each, which may have moved alone. How strong the noise is in a place, the volumes' quietest combinations say (noise.ts): with
+ * several coils it differs, and outside of the head magnitudes vary less.
  */
-import { sizeOf, type Volume, volume } from "../core/arrays.ts";
+import { type Volume, volume } from "../core/arrays.ts";
 import {
   averagePool,
   div,
@@ -26,6 +28,7 @@ import { gaussian } from "../image/gaussian.ts";
 import { combine } from "../image/pixels.ts";
 import { openSession, type SessionOptions } from "../models/session.ts";
 import type { Shell } from "./gradients.ts";
+import { quietCombinations } from "./noise.ts";
 import { shellVolumes, volumeData } from "./slices.ts";
 
 /** Of the Gaussian, pixels. */
@@ -34,29 +37,28 @@ const smoothing = 1.5;
 const whiteSmooth = 1 / (4 * Math.PI * smoothing ** 2);
 const whiteRest = 1 - 4 * whiteSmooth + whiteSmooth;
 
-/** Pixels each way over which powers are means. */
-const sides = { smooth: 9, rest: 5 };
+/** Pixels each way over which powers are means: of one volume, and of all. */
+const [own, joint] = [9, 5];
 
 /** The model that does it to the volumes of one slice. */
-function model(count: number, [rows, columns]: readonly [number, number]): Uint8Array {
+function model(count: number, quietCount: number, [rows, columns]: readonly [number, number]): Uint8Array {
   const graph = new Graph("keep-structure");
-  const shape = [count, 1, rows, columns];
-  const [noisy, removed, smooth] = ["noisy", "removed", "smooth"].map((name) => graph.input(name, shape)) as [
-    Tensor,
-    Tensor,
-    Tensor,
-  ];
-  const variance = graph.input("variance", []);
+  const input = (name: string, images: number) => graph.input(name, [images, 1, rows, columns]);
+  const [noisy, removed, smooth] = [input("noisy", count), input("removed", count), input("smooth", count)];
   const ones = graph.constant(new Float32Array(rows * columns).fill(1), [1, 1, rows, columns]);
-  const noiseIn = (part: Tensor, power: Tensor, side: number, white: number) => {
+  const mean = (power: Tensor, side: number) => {
     const around = { stride: 1, padding: side >> 1 };
-    const mean = div(averagePool(power, side, around), averagePool(ones, side, around)); // the windows end at the edges
-    return mul(part, min(div(mul(variance, white), max(mean, 1e-30)), 1));
+    return div(averagePool(power, side, around), averagePool(ones, side, around)); // the windows end at the edges
   };
+  const overVolumes = (power: Tensor) => reduceMean(power, [0], { keep: true });
+  const quiet = mean(overVolumes(square(input("quiet", quietCount))), own);
+  const variance = min(quiet, graph.input("variance", []));
+  const share = (white: number, power: Tensor) => min(div(mul(variance, white), max(power, 1e-30)), 1);
   const rest = sub(removed, smooth);
+  const power = square(rest);
   const noise = sum(
-    noiseIn(smooth, square(smooth), sides.smooth, whiteSmooth),
-    noiseIn(rest, reduceMean(square(rest), [0], { keep: true }), sides.rest, whiteRest),
+    mul(smooth, share(whiteSmooth, mean(square(smooth), own))),
+    mul(rest, share(whiteRest, max(mean(power, own), mean(overVolumes(power), joint)))),
   );
   graph.output("y", sub(noisy, noise));
   return writeOnnx(graph);
@@ -79,22 +81,28 @@ export async function keepStructure(
     [-1, images(shellVolumes(clean, shell))],
   ]);
   const smooth = await gaussian(removed, { sigma: smoothing });
-  const shape = [volumes.length, 1, rows, columns];
-  const session = await openSession(model(volumes.length, [rows, columns]), options);
+  const quiet = await quietCombinations(noisy, shell, {});
+  const count = quiet.shape[0]!;
+  const session = await openSession(model(volumes.length, count, [rows, columns]), options);
   const pixels = rows * columns;
-  const gather = ({ data: all }: Volume, z: number) => {
-    const data = new Float32Array(sizeOf(shape));
-    volumes.forEach((_, i) => {
+  const gather = ({ data: all }: Volume, images: number, z: number) => {
+    const data = new Float32Array(images * pixels);
+    for (let i = 0; i < images; i++) {
       const at = (i * slices + z) * pixels;
       data.set(all.subarray(at, at + pixels), i * pixels);
-    });
-    return { data, shape };
+    }
+    return { data, shape: [images, 1, rows, columns] };
   };
   const variance = { data: Float32Array.of(sigma * sigma), shape: [] };
   try {
     for (let z = 0; z < slices; z++) {
-      const parts = { noisy: gather(before, z), removed: gather(removed, z), smooth: gather(smooth, z) };
-      const { y } = await session.run({ ...parts, variance });
+      const { y } = await session.run({
+        noisy: gather(before, volumes.length, z),
+        removed: gather(removed, volumes.length, z),
+        smooth: gather(smooth, volumes.length, z),
+        quiet: gather(quiet, count, z),
+        variance,
+      });
       const data = y!.data as Float32Array;
       volumes.forEach((index, i) => {
         volumeData(clean, index).set(data.subarray(i * pixels, (i + 1) * pixels), z * pixels);
