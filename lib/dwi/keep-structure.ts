@@ -6,7 +6,7 @@
  *
  * Asked twice: of what the difference is smoothed (Gaussian of 1.5 pixels), where white noise has 1/28 of its power and blurred edges and
  * lost contrast stand out, volume by volume over 9 × 9 pixels; and of the rest, over 5 × 5 pixels of all volumes, which share their edges, and
- * over 9 × 9 of each, which may have moved alone. How strong the noise is in a place, the volumes' quietest combinations say (noise.ts): with
+ * over 13 × 13 of each, which may have moved alone. How strong the noise is in a place, the volumes' quietest combinations say (noise.ts): with
  * several coils it differs, and outside of the head magnitudes vary less.
  */
 import { type Volume, volume } from "../core/arrays.ts";
@@ -37,8 +37,11 @@ const smoothing = 1.5;
 const whiteSmooth = 1 / (4 * Math.PI * smoothing ** 2);
 const whiteRest = 1 - 4 * whiteSmooth + whiteSmooth;
 
-/** Pixels each way over which powers are means: of one volume, and of all. */
-const [own, joint] = [9, 5];
+/** Pixels each way over which powers are means: of what is smooth and of the noise; of the rest in one volume, and in all. */
+const sides = { smooth: 9, own: 13, joint: 5 };
+
+/** Estimates of the noise by place scatter, and where they happen to be low nothing was lost: the noise may be so much stronger. */
+const allowance = 1.25;
 
 /** The model that does it to the volumes of one slice. */
 function model(count: number, quietCount: number, [rows, columns]: readonly [number, number]): Uint8Array {
@@ -51,14 +54,14 @@ function model(count: number, quietCount: number, [rows, columns]: readonly [num
     return div(averagePool(power, side, around), averagePool(ones, side, around)); // the windows end at the edges
   };
   const overVolumes = (power: Tensor) => reduceMean(power, [0], { keep: true });
-  const quiet = mean(overVolumes(square(input("quiet", quietCount))), own);
-  const variance = min(quiet, graph.input("variance", []));
+  const quiet = mean(overVolumes(square(input("quiet", quietCount))), sides.smooth);
+  const variance = min(mul(quiet, allowance), graph.input("variance", []));
   const share = (white: number, power: Tensor) => min(div(mul(variance, white), max(power, 1e-30)), 1);
   const rest = sub(removed, smooth);
   const power = square(rest);
   const noise = sum(
-    mul(smooth, share(whiteSmooth, mean(square(smooth), own))),
-    mul(rest, share(whiteRest, max(mean(power, own), mean(overVolumes(power), joint)))),
+    mul(smooth, share(whiteSmooth, mean(square(smooth), sides.smooth))),
+    mul(rest, share(whiteRest, max(mean(power, sides.own), mean(overVolumes(power), sides.joint)))),
   );
   graph.output("y", sub(noisy, noise));
   return writeOnnx(graph);
