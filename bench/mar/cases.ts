@@ -70,7 +70,7 @@ async function mismatchSuite(name: keyof typeof mismatch): Promise<Suite> {
   const cases = ordered.map((item) => ({
     name: item.name,
     labels: {
-      metal: item.metal,
+      metal: item.second ? `${item.metal}+${item.second}` : item.metal,
       photons: item.photons.toExponential(0).replace("+", ""),
       size: sizeOf(item.scene.areaPixels),
       level: item.level,
@@ -85,7 +85,7 @@ async function mismatchSuite(name: keyof typeof mismatch): Promise<Suite> {
   return { cases, methods: mismatchMethods };
 }
 
-export const suiteNames = ["protocol", "protocol-tuning", "full", "short", "tuning"] as const;
+export const suiteNames = ["protocol", "protocol-tuning", "full", "short", "tuning", "mixed", "mixed-tuning"] as const;
 export type SuiteName = (typeof suiteNames)[number];
 
 export function suiteNamed(name: SuiteName, rounds: number): Promise<Suite> {

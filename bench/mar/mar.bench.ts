@@ -2,7 +2,7 @@
  * Metal artefact reduction measured in two ways that are never mixed: by the field's protocol, where scan and correction share one
  * simulator, and by the mismatch suite, whose scans come from another one (bench/mismatch).
  *
- *     npm run bench:mar -- --suite protocol|full|short|tuning [--rounds 4] [--methods NMAR,auto] [--only e03] [--write]
+ *     npm run bench:mar -- --suite protocol|full|short|tuning|mixed|mixed-tuning [--rounds 4] [--methods NMAR,auto] [--only e03] [--write]
  *     npm run bench:mar -- --suite short --methods NMAR,auto,diffusion --model RUN [--precision int8]
  *
  * Goes on where an interrupted call stopped; what other code has made is made again, or, with `--any-code`, kept. `--write` puts the

@@ -19,6 +19,8 @@ export interface Case {
   name: string;
   scene: Scene;
   metal: MetalName;
+  /** Of every second part; else all parts are of one metal. */
+  second?: MetalName;
   photons: number;
   level: LevelName;
 }
@@ -45,12 +47,13 @@ const caseOf = (
   metal: MetalName,
   photons: number,
   level: LevelName,
+  material: string = metal,
 ): Case => ({
   name: [
     letter + String(i).padStart(2, "0"),
     scene.region.patient,
     `${scene.areaPixels}px`,
-    metal,
+    material,
     photons.toExponential(0).replace("+", ""),
     level,
   ].join("-"),
@@ -79,10 +82,34 @@ function suiteOf(letter: string, purpose: Purpose, count: number): Case[] {
   return [...main, ...amalgam, ...starved];
 }
 
-/** "full" and "short" (eight of it) to judge by, "tuning" to develop with. */
+const pairs: readonly (readonly [MetalName, MetalName])[] = [
+  ["titanium", "cocr"],
+  ["amalgam", "titanium"],
+  ["steel", "ti6al4v"],
+  ["titanium", "copper"],
+  ["iron", "titanium"],
+  ["ti6al4v", "amalgam"],
+];
+
+/** Two metals in every scene, in two or three parts. */
+function mixedOf(letter: string, purpose: Purpose, count: number): Case[] {
+  return scenesOf(purpose, 2 * count)
+    .filter((_, i) => i % 2 === 1)
+    .map((scene, i) => {
+      const [metal, second] = pairs[i % pairs.length]!;
+      const name = `${metal}+${second}`;
+      const level: LevelName = i % 2 === 0 ? "study" : "harder";
+      const parts = 2 + (i % 2);
+      return { ...caseOf(letter, { ...scene, parts }, i, metal, doses[i % 3]!, level, name), second };
+    });
+}
+
+/** "full" and "short" (eight of it) to judge by, "tuning" to develop with; the same with two metals per slice. */
 export const suites = {
   full: suiteOf("e", "evaluation", 18),
   short: suiteOf("e", "evaluation", 18).filter((_, i) => i % 11 === 5),
   tuning: suiteOf("t", "tuning", 8),
+  mixed: mixedOf("x", "evaluation", 12),
+  "mixed-tuning": mixedOf("y", "tuning", 12),
 } as const satisfies Record<string, readonly Case[]>;
 export type SuiteName = keyof typeof suites;

@@ -114,7 +114,8 @@ export function simulatorHash(): string {
 }
 
 interface PreparedScene extends Omit<Pair, "sinogram"> {
-  metalOf: (level: Case["level"]) => Paths;
+  /** The parts dealt out to so many metals in turn. */
+  metalOf: (level: Case["level"], metals: number) => Paths;
 }
 
 /** Soft tissue up to 150 HU, from there more and more bone, pure bone from 1600 HU: line integrals per mm at the reference energy. */
@@ -149,11 +150,17 @@ async function prepare(scene: Scene): Promise<PreparedScene> {
     ),
     mask: image(Uint8Array.from(share, (s) => (s >= 0.5 ? 1 : 0))),
     touched: image(Uint8Array.from(share, (s) => (s > 0.01 ? 1 : 0))),
-    metalOf: (level) => {
+    metalOf: (level, count) => {
       const { focalSpotMm, viewShare } = levels[level];
       const rays = new Rays(fan, { perBin, focalSpotMm, viewShare });
       const tissue = lineIntegrals(maps, fine, pixelMm / 2, rays);
-      return { views: fan.views, bins: fan.bins, perBin, tissue, metal: chords(polygons, rays) };
+      const metals = Array.from({ length: count }, (_, m) =>
+        chords(
+          polygons.filter((_, part) => part % count === m),
+          rays,
+        ),
+      );
+      return { views: fan.views, bins: fan.bins, perBin, tissue, metals };
     },
   };
 }
@@ -185,13 +192,16 @@ export class PairMaker {
     const sceneKey = JSON.stringify(item.scene);
     if (this.#scene?.key !== sceneKey) this.#scene = { key: sceneKey, scene: await prepare(item.scene) };
     const { scene } = this.#scene;
-    const pathsKey = sceneKey + item.level;
-    if (this.#paths?.key !== pathsKey) this.#paths = { key: pathsKey, paths: scene.metalOf(item.level) };
+    const names = item.second ? [item.metal, item.second] : [item.metal];
+    const pathsKey = sceneKey + item.level + names.length;
+    if (this.#paths?.key !== pathsKey) this.#paths = { key: pathsKey, paths: scene.metalOf(item.level, names.length) };
     const { paths } = this.#paths;
     const seed = createHash("sha256").update(item.name).digest().readUInt32LE(0);
     const random = randomOf(seed);
-    const density = densities[item.metal] * (1 + levels[item.level].densityError * (2 * random() - 1));
-    const data = scan(paths, { ...item, density, random });
+    const { densityError } = levels[item.level];
+    const metals = names.map((name) => ({ name, density: densities[name] * (1 + densityError * (2 * random() - 1)) }));
+    const { level, photons } = item;
+    const data = scan(paths, { level, photons, metals, random });
     mkdirSync(folder, { recursive: true });
     await writeNpy(join(folder, "sinogram.npy"), volume(data, [paths.views, paths.bins]));
     for (const name of ["truth", "mask", "touched"] as const) await writeNpy(join(folder, `${name}.npy`), scene[name]);
@@ -199,7 +209,7 @@ export class PairMaker {
     const manifest = {
       ...item,
       scene: { ...rest, patient: region.patient },
-      density,
+      metals,
       seed,
       scanner: levels[item.level],
     };

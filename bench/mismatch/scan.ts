@@ -109,15 +109,14 @@ export interface Paths {
   perBin: number;
   /** Line integrals at the reference energy of soft tissue and bone, [view, bin, ray, 2]. */
   tissue: Float32Array;
-  /** mm inside metal, [view, bin, ray]. */
-  metal: Float32Array;
+  /** mm inside each metal, [view, bin, ray]. */
+  metals: readonly Float32Array[];
 }
 
 export interface ScanOptions {
   level: LevelName;
-  metal: MetalName;
-  /** g/cm³ */
-  density: number;
+  /** As in the paths; densities in g/cm³. */
+  metals: readonly { name: MetalName; density: number }[];
   photons: number;
   random: () => number;
 }
@@ -140,23 +139,27 @@ export function scan(paths: Paths, options: ScanOptions): Float32Array<ArrayBuff
 }
 
 /** Share of the beam that arrives in every bin. */
-function transmitted(paths: Paths, spectrum: Spectrum, source: AttenuationSource, { metal, density }: ScanOptions) {
+function transmitted(paths: Paths, spectrum: Spectrum, source: AttenuationSource, { metals }: ScanOptions) {
   const { views, bins, perBin } = paths;
   const { keV, share } = spectrum;
   const ratio = (name: "tissue" | "bone") =>
     keV.map((e) => attenuation(source, name, e) / attenuation(source, name, referenceKeV));
   const [soft, bone] = [ratio("tissue"), ratio("bone")];
-  const perMm = keV.map((e) => (attenuation(source, metal, e) * density) / 10);
+  const perMm = metals.map(({ name, density }) => keV.map((e) => (attenuation(source, name, e) * density) / 10));
   const result = new Float64Array(views * bins);
   for (let i = 0; i < result.length; i++) {
     let sum = 0;
     for (let ray = i * perBin; ray < (i + 1) * perBin; ray++) {
-      const [s, b, m] = [paths.tissue[2 * ray]!, paths.tissue[2 * ray + 1]!, paths.metal[ray]!];
-      if (s === 0 && b === 0 && m === 0) {
+      const [s, b] = [paths.tissue[2 * ray]!, paths.tissue[2 * ray + 1]!];
+      if (s === 0 && b === 0 && paths.metals.every((lengths) => lengths[ray] === 0)) {
         sum += 1;
         continue;
       }
-      for (let e = 0; e < keV.length; e++) sum += share[e]! * Math.exp(-s * soft[e]! - b * bone[e]! - m * perMm[e]!);
+      for (let e = 0; e < keV.length; e++) {
+        let p = -s * soft[e]! - b * bone[e]!;
+        for (let m = 0; m < perMm.length; m++) p -= paths.metals[m]![ray]! * perMm[m]![e]!;
+        sum += share[e]! * Math.exp(p);
+      }
     }
     result[i] = sum / perBin;
   }

@@ -107,16 +107,21 @@ test("water comes out straight, counts scatter as they should, metal is seen", (
   }
   const [views, bins] = [40, 50];
   const tissue = Float32Array.from({ length: views * bins * 2 }, (_, i) => (i % 2 === 0 ? 2 : 0));
-  const paths = { views, bins, perBin: 1, tissue, metal: new Float32Array(views * bins) };
-  const options = { level: "study", metal: "titanium", density: 4.5, photons: 1e5 } as const;
+  const paths = { views, bins, perBin: 1, tissue, metals: [new Float32Array(views * bins)] };
+  const titanium = { name: "titanium", density: 4.5 } as const;
+  const options = { level: "study", metals: [titanium], photons: 1e5 } as const;
   const found = scan(paths, { ...options, random: randomOf(9) });
   const average = found.reduce((sum, value) => sum + value, 0) / found.length;
   assert.ok(Math.abs(average - 2) < 0.02, `mean ${average}`);
   const spread = Math.sqrt(found.reduce((sum, value) => sum + (value - average) ** 2, 0) / found.length);
   const expected = 1.1 / Math.sqrt(1e5 * Math.exp(-1.85)); // the slope of the water correction times 1/√N
   assert.ok(Math.abs(spread / expected - 1) < 0.15, `spread ${spread}, expected ${expected}`);
-  const metal = scan({ ...paths, metal: paths.metal.map(() => 5) }, { ...options, random: randomOf(9) });
+  const thick = new Float32Array(views * bins).fill(5);
+  const metal = scan({ ...paths, metals: [thick] }, { ...options, random: randomOf(9) });
   assert.ok(metal[0]! > found[0]! + 0.8);
+  const both = { ...options, metals: [titanium, { name: "iron", density: 7.87 } as const] };
+  const second = scan({ ...paths, metals: [thick, thick] }, { ...both, random: randomOf(9) });
+  assert.ok(second[0]! > metal[0]! + 1.5, `iron behind titanium: ${second[0]}, titanium alone: ${metal[0]}`);
 });
 
 test("nothing of the simulator comes from the product", () => {
