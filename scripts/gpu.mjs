@@ -22,6 +22,10 @@ if (!(task in programs)) {
 }
 setup();
 const asked = spawnSync(process.execPath, [join(root, "bin/sinogram.js"), "doctor", "--json"], { encoding: "utf8" });
+if (asked.status !== 0) {
+  console.error(`${task}:gpu: sinogram doctor failed, so nothing is known of GPUs:\n${asked.stderr}`);
+  process.exit(1);
+}
 const { addon } = JSON.parse(asked.stdout);
 const cuda = addon.devices.filter(({ name }) => name.startsWith("cuda"));
 if (!cuda.some(({ usable }) => usable)) {

@@ -46,6 +46,11 @@ for (const file of cpp) {
     complaints.push(`${file} includes <napi.h> outside native/napi`);
 }
 
+// Others in the process, onnxruntime among them, may use the same card.
+for (const file of files("cuda", /\.(h|cu|cuh)$/))
+  if (/cudaDeviceReset/.test(readFileSync(join(root, file), "utf8")))
+    complaints.push(`${file} resets a device, and with it what others of the process have there`);
+
 // A stem names an idea: every operation has its header, its CPU twin and a parity test.
 for (const header of files("native/ops", /\.h$/)) {
   const stem = basename(header, ".h");

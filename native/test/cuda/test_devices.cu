@@ -166,6 +166,25 @@ TEST(devices_work_side_by_side) {
   CHECK(a.is_right() && b.is_right());
 }
 
+TEST(others_who_use_the_device_go_on) {
+  Call call;
+  cudaStream_t stream;
+  cudaStreamCreate(&stream);
+  OnDevice<char> theirs(64);
+  cudaMemsetAsync(theirs.data(), 3, 64, stream);
+  {
+    OnCuda cuda;
+    call.run(cuda.context);
+    cuda.device->tidy();
+  }
+  CHECK(call.is_right());
+  cudaMemsetAsync(theirs.data() + 32, 4, 32, stream);
+  CHECK(cudaStreamSynchronize(stream) == cudaSuccess);
+  const std::vector<char> found = theirs.download();
+  CHECK(found[31] == 3 && found[32] == 4);
+  cudaStreamDestroy(stream);
+}
+
 }  // namespace sino::test
 
 #endif
