@@ -69,6 +69,7 @@ function batchesOf({ network, batch, size }: Case): { x: Float32Array; target: F
   return { x: target.map((v, i) => v + 0.5 * noise[i]!), target, count };
 }
 
+/** Its steps write into `vector`. */
 async function ours(
   { network, batch, size }: Case,
   vector: Float32Array<ArrayBuffer>,
@@ -77,7 +78,7 @@ async function ours(
   const graph = stepGraph({ network, size: { batch, size }, loss: { l2: 1 }, optimizer });
   const session = await openSession(graph.model, { threads });
   const n = lengthOf(graph.parameters);
-  const state = { parameters: vector.slice(), first: new Float32Array(n), second: new Float32Array(n) };
+  const state = { parameters: vector, first: new Float32Array(n), second: new Float32Array(n) };
   const values = (data: Float32Array, shape: readonly number[]): Values => ({ data, shape });
   const scalar = (value: number) => values(Float32Array.of(value), []);
   const shape = [batch, network.inChannels, ...size];
