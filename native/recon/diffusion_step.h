@@ -19,22 +19,23 @@ namespace sino {
 
 struct DiffusionStepArgs {
   Plan& plan;
-  bool fourier_projection;
-  enum class Fbp { direct, fourier, rebinned } fbp;
-  double from_sample, from_output;  // p, q
-  double scale, shift;              // x = scale·µ + shift
-  bool replaces;                    // S' = P in the trace
-  int refinements;
-  DualDomainStepArgs fusion;  // its numbers and its noise; arrays are these:
-  const float *sample, *said;
-  const float *target, *anchor;  // T [view, bin] and the image that belongs to it, 1/mm
-  const uint8_t* trace;
-  const float* trust;               // [view, bin] or null
-  const float *known, *known_rays;  // image as x, and its projection, or null
-  const uint8_t* beside;            // [view, bin] where the known image is given
-  const float *measured, *base;     // of the fusion
-  float* output;                    // y; may be the sample
-  int64_t *clean_bad, *bad;  // of the host: how many values of x̂0 as the network has it, and of y, are not finite
+  bool fourier_projection = false;
+  enum class Fbp { direct, fourier, rebinned } fbp = Fbp::direct;
+  double from_sample = 0, from_output = 1;  // p, q
+  double scale = 1, shift = 0;              // x = scale·µ + shift
+  bool replaces = false;                    // S' = P in the trace
+  int refinements = 0;
+  DualDomainStepArgs fusion{};  // its numbers and its noise; arrays are these:
+  const float *sample = nullptr, *said = nullptr;
+  const float *target = nullptr, *anchor = nullptr;  // T [view, bin] and the image that belongs to it, 1/mm
+  const uint8_t* trace = nullptr;
+  const float* trust = nullptr;                         // [view, bin] or null
+  const float *known = nullptr, *known_rays = nullptr;  // image as x, and its projection, or null
+  const uint8_t* beside = nullptr;                      // [view, bin] where the known image is given
+  const float *measured = nullptr, *base = nullptr;     // of the fusion
+  float* output = nullptr;                              // y; may be the sample
+  // Of the host: how many values of x̂0 as the network has it, and of y, are not finite.
+  int64_t *clean_bad = nullptr, *bad = nullptr;
 };
 inline void arrays(Cut& cut, DiffusionStepArgs& a) {
   const int64_t rays = a.plan.geometry.rays(), pixels = a.plan.geometry.grid.pixels();
