@@ -5,6 +5,7 @@
 import { basename, resolve } from "node:path";
 import { type Volume, volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
+import { gaussian } from "../image/gaussian.ts";
 import { modelFolder, restorationModel, shippedModels } from "../models/shipped.ts";
 import { grainOf, loadTrained, type StageCard, type Trained } from "../models/trained.ts";
 import type { OperationOptions } from "../native/job.ts";
@@ -47,10 +48,21 @@ export async function openStages({ stages: cards = [] }: Pick<Trained, "stages">
         { details: { model: card.model }, cause },
       );
     });
-    stages.push(await openStage(card, found, i));
+    stages.push(smoothed(await openStage(card, found, i), card.smooth));
   }
   return stages;
 }
+
+const smoothed = (stage: Stage, sigma: number | undefined): Stage =>
+  sigma === undefined
+    ? stage
+    : {
+        ...stage,
+        async apply(images, options) {
+          const { signal, device } = options;
+          return stage.apply(await gaussian(images, { sigma, signal, device }), options);
+        },
+      };
 
 async function openStage(card: StageCard, folder: string, index: number): Promise<Stage> {
   const { model: name, strength, steps } = card;

@@ -45,11 +45,15 @@ export interface Trained {
     | undefined;
 }
 
-/** A model that enlarges images, or one that finds noise and redraws them at a strength from 0 to 1, in so many steps (20). */
+/**
+ * A model that enlarges images, or one that finds noise and redraws them at a strength from 0 to 1, in so many steps (20). Either after a
+ * Gaussian of the deviation `smooth` in pixels, which takes away the grid of a network that works on squares of pixels.
+ */
 export interface StageCard {
   readonly model: string;
   readonly strength?: number | undefined;
   readonly steps?: number | undefined;
+  readonly smooth?: number | undefined;
 }
 
 /**
@@ -136,18 +140,19 @@ export async function loadTrained(
   };
 }
 
-/** `"stages": ["super-resolve-2", { "model": "ct-prior", "strength": 0.1 }]`. Throws ERR_SINO_IO_FORMAT. */
+/** `"stages": ["super-resolve-4", { "model": "ct-prior", "strength": 0.05 }]`. Throws ERR_SINO_IO_FORMAT. */
 function stageCards(given: unknown, path: string): StageCard[] {
   const wrong = (what: unknown) =>
     sinoError(
       "ERR_SINO_IO_FORMAT",
-      `${path} expected "stages" to list names of models or { "model", "strength", "steps" } but has ${JSON.stringify(what)}.`,
+      `${path} expected "stages" to list names of models or { "model", "strength", "steps", "smooth" } but has ${JSON.stringify(what)}.`,
     );
   if (!Array.isArray(given)) throw wrong(given);
   return given.map((stage: unknown) => {
     const card = (typeof stage === "string" ? { model: stage } : stage) as StageCard | null;
-    const isNumber = (v: unknown) => v === undefined || typeof v === "number";
-    if (typeof card?.model !== "string" || !isNumber(card.strength) || !isNumber(card.steps)) throw wrong(stage);
+    const numbers = [card?.strength, card?.steps, card?.smooth];
+    if (typeof card?.model !== "string" || numbers.some((v) => v !== undefined && typeof v !== "number"))
+      throw wrong(stage);
     return card;
   });
 }

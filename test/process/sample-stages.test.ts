@@ -5,6 +5,7 @@ import * as assert from "uvu/assert";
 import { type ArrayLike, volume } from "../../lib/core/arrays.ts";
 import { readNpy, writeNpy } from "../../lib/data/npy.ts";
 import { generate, namedConditions, openStages } from "../../lib/generate/index.ts";
+import { gaussian } from "../../lib/image/gaussian.ts";
 import { combine } from "../../lib/image/pixels.ts";
 import { resample } from "../../lib/image/resample.ts";
 import { rmse } from "../../lib/metrics/index.ts";
@@ -71,6 +72,11 @@ test("slices are enlarged stage by stage, each on its own, and redrawn with nois
   const redrawn = await open(await drawing([double, { model: await drawing(), strength: 0.3, steps: 3 }]));
   const other = await generate(redrawn.trained, { ...options, count: 1, stages: redrawn.stages });
   assert.equal([...other.shape], [1, 32, 32]);
+  const soft = await open(await drawing([{ model: double, smooth: 1 }]));
+  const smooth = await generate(soft.trained, { ...options, count: 3, stages: soft.stages });
+  const blurred = await gaussian(plain, { sigma: 1 });
+  assert.ok((await rmse(await resample(smooth, { shape: [16, 16], method: "area" }), blurred)).every((e) => e < 40));
+
   const enlarged = await open(await drawing([double]));
   const before = await generate(enlarged.trained, { ...options, count: 1, stages: enlarged.stages });
   assert.ok(other.data.some((v, i) => Math.abs(v - before.data[i]!) > 20));

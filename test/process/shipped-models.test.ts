@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Volume, volume } from "../../lib/core/arrays.ts";
+import { generate, namedConditions, openStages } from "../../lib/generate/index.ts";
+import { sizeBehind } from "../../lib/generate/stages.ts";
 import { gaussian } from "../../lib/image/gaussian.ts";
 import { toHounsfield } from "../../lib/image/hounsfield.ts";
 import { clip, combine } from "../../lib/image/pixels.ts";
@@ -93,6 +95,34 @@ withNetworks("the enlarging network is nearer to the truth than bicubic interpol
     assert.ok(network < 0.85 * cubic, `${network} of ${cubic}`);
   }
 });
+
+withNetworks(
+  "ct-slices draws bodies in air by their part: lungs in a chest, none in a pelvis, and goes on to 416 × 416",
+  async () => {
+    if (!names.includes("ct-slices")) return;
+    const folder = join(shelf, "ct-slices");
+    const trained = await loadTrained(folder);
+    const stages = await openStages(trained, folder);
+    assert.deepEqual([...sizeBehind(stages, trained.size as [number, number])], [416, 416]);
+    const shares = async (bodyPart: string) => {
+      const options = { seed: 7, count: 2, steps: 12, threads: 1, ...namedConditions(trained, { bodyPart }) };
+      const { data } = await generate(trained, options);
+      const share = (low: number, high: number) => data.filter((v) => v >= low && v < high).length / data.length;
+      return {
+        air: share(-1001, -950),
+        lung: share(-950, -500),
+        soft: share(-150, 150),
+        top: data.subarray(0, 104 * 4),
+      };
+    };
+    const [chest, pelvis] = [await shares("chest"), await shares("pelvis")];
+    assert.ok(chest.lung > pelvis.lung + 0.05, `${chest.lung}, ${pelvis.lung}`);
+    for (const { air, soft, top } of [chest, pelvis]) {
+      assert.ok(air > 0.15 && soft > 0.15, `${air}, ${soft}`);
+      assert.ok(top.reduce((a, b) => a + b, 0) / top.length < -950);
+    }
+  },
+);
 
 withNetworks("the network for metal finds strong metal without its streaks, and none in a body without", async () => {
   if (!names.includes("metal")) return;
