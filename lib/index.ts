@@ -161,6 +161,7 @@ export {
 export { type LowDoseOptions, lowDoseImages } from "./restore/low-dose.ts";
 export { type CorrectMotionOptions, correctMotion, type MotionCorrected } from "./restore/motion.ts";
 export { type QuietPlaces, quietPlaces } from "./restore/quiet.ts";
+export { type Refocused, type Refocusing, type RefocusOptions, refocus } from "./restore/refocus.ts";
 export { type EnlargeOptions, enlarge, superResolve } from "./restore/super-resolve.ts";
 export { type Support, type SupportOptions, unsupportedStructure } from "./restore/support.ts";
 export {

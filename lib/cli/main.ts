@@ -270,9 +270,14 @@ function addSuperResolve(program: Commander, start: Start): void {
 
 function addCorrectMotion(program: Commander, start: Start): void {
   restoring(program.command("correct-motion"))
-    .summary("ghosts and blur of motion out of MR slices, by a trained network held to the measured k-space")
-    .description("Corrects magnitude slices of an MR series (writes a derived series) or an array file, one by one.")
-    .requiredOption("--model <folder>", "a folder that train wrote; its card says MR")
+    .summary(
+      "ghosts and blur of motion out of MR slices: of complex ones by what makes them sharpest, of magnitudes by a network",
+    )
+    .description("Corrects slices of an MR series (writes a derived series) or an array file, one by one.")
+    .option("--imaginary <file>", "the imaginary part of complex slices, whose real part is the input: needs no model")
+    .option("--model <folder>", "for magnitudes: a folder that train wrote; its card says MR")
+    .option("--degrees <n>", "with --imaginary: how far the head may turn to either side; default 8", positiveNumber)
+    .option("--pixels <n>", "with --imaginary: how far it may move to either side; default 10", positiveNumber)
     .addOption(
       new Option("--phase <axis>", 'along what the phase was encoded: column is DICOM\'s "COL"')
         .choices(["column", "row"])

@@ -4,7 +4,7 @@
  * (translation) or moves energy to near lines (rotation), of which magnitudes lose a part. (M. W. Haskell et al., "Network Accelerated Motion Estimation and
  * Reduction", MRM 82, 2019, joins network and measurement for coil data; magnitudes have no phase to fit.)
  */
-import { type ArrayLike, checkArray, rowMajorStride, type Volume, volume } from "../core/arrays.ts";
+import { type ArrayLike, checkArray, type Volume, volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import {
   add,
@@ -26,6 +26,7 @@ import { requireOneOf } from "../image/input.ts";
 import { combine, requireFinite, statistics } from "../image/pixels.ts";
 import { applyTrained, openModel, type RestorationModel } from "../models/index.ts";
 import type { JobOptions, OperationOptions } from "../native/job.ts";
+import { transposed } from "./refocus.ts";
 import { deviationOf } from "./super-resolve.ts";
 
 export interface CorrectMotionOptions extends OperationOptions, JobOptions {
@@ -125,12 +126,6 @@ async function checkMagnitudes(images: ArrayLike, job: OperationOptions): Promis
       `Expected magnitudes, from 0 up, but found values down to ${minimum.toPrecision(4)}: HU, phases, or one part of complex values. Take the absolute value of complex images first.`,
       { details: { minimum, maximum } },
     );
-}
-
-function transposed(array: ArrayLike): ArrayLike {
-  const swapped = <T>(list: readonly T[]) => [...list.slice(0, -2), list.at(-1)!, list.at(-2)!];
-  const stride = swapped(array.stride ?? rowMajorStride(array.shape));
-  return { data: array.data, shape: swapped(array.shape), stride, offset: array.offset ?? 0 };
 }
 
 /**

@@ -4,6 +4,7 @@
 #include "native/napi/job.h"
 #include "native/napi/options.h"
 #include "native/recon/degradations.h"
+#include "native/recon/refocus.h"
 
 namespace sino {
 
@@ -220,6 +221,22 @@ Work rician_noise(Arguments& a, int64_t* total) {
   return on_processor(sino::rician_noise, args);
 }
 
+Work refocus(Arguments& a, int64_t* total) {
+  const Planes p = planes_of(a);
+  require(p.rows <= 4096 && p.columns <= 4096, Code::out_of_range, "Expected at most 4096 rows and columns.");
+  RefocusArgs args{};
+  args.slices = p.slices, args.rows = p.rows, args.columns = p.columns;
+  args.degrees = size_of(a, "degrees"), args.pixels = size_of(a, "pixels"), args.least_gain = a.number("leastGain");
+  args.real = a.input<float>("real", p.count), args.imaginary = a.input<float>("imaginary", p.count);
+  const int64_t lines = *total = checked_product(p.slices, p.rows);
+  args.output = a.output<float>("output", p.count);
+  args.turn = a.output<double>("turn", lines);
+  args.down = a.output<double>("down", lines);
+  args.right = a.output<double>("right", lines);
+  args.report = a.output<double>("report", checked_product(p.slices, kRefocusReport));
+  return on_processor(sino::refocus, args);
+}
+
 Work brightness(Arguments& a, int64_t* total) {
   const Planes p = planes_of(a);
   const BrightnessArgs args{p.slices,
@@ -243,6 +260,7 @@ void add_restore_operations(std::map<std::string, Reader>& readers) {
   readers["blockMatching"] = block_matching;
   readers["biasField"] = bias_field;
   readers["kspace"] = kspace;
+  readers["refocus"] = refocus;
   readers["ricianNoise"] = rician_noise;
   readers["brightness"] = brightness;
   readers["noisePower"] = noise_power;
