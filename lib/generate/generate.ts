@@ -69,6 +69,7 @@ export async function generate(trained: Trained, options: GenerateOptions): Prom
   if (stages.length === 0) return draw(trained, options);
   const size = first.size ?? (trained.size as readonly [number, number] | undefined);
   if (!size) throw sinoError("ERR_SINO_SHAPE", "Expected a size [rows, columns], as the model's card names none.");
+  requireMultiple(size, grainOf(trained.network), "the network");
   const behind = sizeBehind(stages, size);
   const start = first.start && (await startOfSize(first.start, size, behind, options));
   let images = await draw(trained, { ...first, size, start });
