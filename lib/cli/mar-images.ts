@@ -39,7 +39,7 @@ export function marOfImages(input: string, given: ImageMarOptions): Command {
     const options = { ...jobOptions(run), ...thresholds(given), pixelMm };
     const diffusion = method === "diffusion" ? await diffusionDetails(given) : undefined;
     const [corrected, computing] = await timed(() => correctByMethod(images, model, given, options, run));
-    const affected = corrected.changed.filter(Boolean).length;
+    const affected = corrected.metalPixels.filter((count) => count > 0).length;
     if (affected === 0) run.console.warn(noMetal(corrected.metalHu, model));
     const paths = await withFileOutputs(run.signal, async (outputs) => {
       const { header, affine, spacing } = loaded.meta;
@@ -60,6 +60,7 @@ export function marOfImages(input: string, given: ImageMarOptions): Command {
             ...(model && { metalModel: metalDetails(model) }),
             muWater: corrected.muWater,
             metalPixels: corrected.metalPixels,
+            ...(given.guarded && "shares" in corrected && { guarded: true, shares: corrected.shares }),
             note: virtualScanNote,
           },
           seconds: { reading, computing, writing },
@@ -111,6 +112,7 @@ export function marOfImages(input: string, given: ImageMarOptions): Command {
       ...(model && { metalModel: metalDetails(model) }),
       muWater,
       ...("slices" in corrected && { slices: corrected.slices }),
+      ...(given.guarded && "shares" in corrected && { shares: corrected.shares }),
       seconds: computing,
       warnings: run.console.warnings,
     });
@@ -125,11 +127,16 @@ export async function correctByMethod(
   options: Omit<CorrectImagesOptions, "method">,
   run: Run,
 ): Promise<CorrectedImages | DiffusionImagesResult> {
-  const { method } = given;
+  const { method, guarded } = given;
   const found = await foundByNetwork(images, model, given, run);
-  return method === "diffusion"
-    ? diffuseImages(images, given, { ...options, found }, run)
-    : correctImages(images, { ...options, found, method });
+  if (method === "diffusion") return diffuseImages(images, given, { ...options, found }, run);
+  const corrected = await correctImages(images, { ...options, found, method, guarded });
+  const left = corrected.shares.filter((share, slice) => share === 0 && corrected.metalPixels[slice]! > 0).length;
+  if (left > 0)
+    run.console.warn(
+      `${counted(left, "slice")} with metal stay${left === 1 ? "s" : ""} as before: a correction would not have lowered streaks. --method nmar corrects all.`,
+    );
+  return corrected;
 }
 
 export const diffusionFacts = (details: object | undefined): [string, string][] =>

@@ -103,7 +103,7 @@ async function oneSeries(
   const [corrected, computing] = await timed(() =>
     correctByMethod(series.volume, model, given, { ...jobOptions(run), ...thresholds(given), pixelMm }, run),
   );
-  const metalSlices = corrected.changed.filter(Boolean).length;
+  const metalSlices = corrected.metalPixels.filter((count) => count > 0).length;
   if (metalSlices === 0) run.console.warn(noMetal(corrected.metalHu, model));
 
   const diffusion = method === "diffusion" ? await diffusionDetails(given) : undefined;
@@ -144,6 +144,7 @@ async function oneSeries(
           ...derivation.configuration,
           ...("slices" in corrected && { outcomes: corrected.slices }),
           metalPixels: corrected.metalPixels,
+          ...(given.guarded && "shares" in corrected && { shares: corrected.shares }),
           clippedPixels: derived.clippedPixels,
           note: virtualScanNote,
         },
@@ -200,7 +201,7 @@ async function report(
   run: Run,
 ): Promise<void> {
   const { method } = given;
-  const affected = corrected.changed.filter(Boolean).length;
+  const affected = corrected.metalPixels.filter((count) => count > 0).length;
   await writeReport(
     {
       title: `Metal artefact reduction: ${methodNames[method]}`,

@@ -40,7 +40,7 @@ export interface MarOptions {
   overwrite?: boolean;
 }
 
-export type ImageMarOptions = MarOptions & { method: MarMethod | "diffusion" };
+export type ImageMarOptions = MarOptions & { method: MarMethod | "diffusion"; guarded?: true };
 
 const flagOf = (name: string): string => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
@@ -96,7 +96,7 @@ function forImage(given: MarOptions): ImageMarOptions {
     throw new UsageError(
       "--method polychromatic inverts measured rays and needs --sinogram; an image has none. Use nmar or auto.",
     );
-  return { ...given, method: method === "auto" ? "nmar" : method };
+  return method === "auto" ? { ...given, method: "nmar", guarded: true } : { ...given, method };
 }
 
 export function mar(input: string | undefined, given: MarOptions): Command {

@@ -14,6 +14,7 @@ import { requireFinite } from "../image/pixels.ts";
 import { type Progress, runJob } from "../native/job.ts";
 import { type OutputOptions, output } from "../tomography/batch.ts";
 import { type FanGeometry, nativeGeometry } from "../tomography/geometry.ts";
+import { correctionShare, takeShare } from "./image-guard.ts";
 import { type Metal, type MetalOptions, segmentMetal } from "./metal.ts";
 import { type MarMethodOptions, methodParameters } from "./sinogram.ts";
 import { virtualScan } from "./virtual-scan.ts";
@@ -23,6 +24,11 @@ export interface CorrectImagesOptions extends MetalOptions, MarMethodOptions, Ou
   pixelMm: number | readonly [number, number];
   /** Where the metal is, as `segmentMetal` or `segmentMetalByNetwork` gave it; default the former's. */
   found?: Metal | undefined;
+  /**
+   * Takes of each slice's correction only as much as lowers the streaks in soft tissue, by signs that need no truth; default false: all.
+   * An image that had few streaks, or was corrected before, stays as it was.
+   */
+  guarded?: boolean | undefined;
 }
 
 export interface CorrectedImages {
@@ -32,8 +38,10 @@ export interface CorrectedImages {
   metalPixels: number[];
   /** What was taken for metal: at least so many HU. */
   metalHu: number;
-  /** Slices in which metal was found. */
+  /** Slices in which metal was found, and a correction taken. */
   changed: boolean[];
+  /** Of the correction, 0 to 1, slice by slice: where it is guarded, less than 1 means that it did not clearly lower streaks. */
+  shares: number[];
   /** The virtual scan. */
   geometry: FanGeometry;
   muWater: number;
@@ -84,6 +92,7 @@ export async function correctImages(images: ArrayLike, options: CorrectImagesOpt
   const atOnce = Math.min(slicesAtOnce, affected.length);
   const before = newImage([atOnce, rows, columns]).data;
   const after = newImage([atOnce, rows, columns]).data;
+  const shares: number[] = pixels.map((count) => (count > 0 ? 1 : 0));
   const supports = bytes(before.length);
   const metals = bytes(before.length);
   for (let first = 0; first < affected.length; first += atOnce) {
@@ -110,14 +119,24 @@ export async function correctImages(images: ArrayLike, options: CorrectImagesOpt
       },
       { signal, onProgress: onProgress && progress },
     );
-    for (const [i, slice] of batch.entries()) await copyInTurns(of(after, i), of(hu.data, slice), signal);
+    for (const [i, slice] of batch.entries()) {
+      if (options.guarded) {
+        const shape = [rows, columns];
+        const [was, is, around] = [of(before, i), of(after, i), of(supports, i)].map((data) => volume(data, shape));
+        const share = await correctionShare(was as Volume, is as Volume, around as Mask, quiet);
+        await takeShare(was as Volume, is as Volume, share, quiet);
+        shares[slice] = share;
+      }
+      await copyInTurns(of(after, i), of(hu.data, slice), signal);
+    }
   }
   return {
     hu,
     metal,
     metalPixels: pixels,
     metalHu,
-    changed: pixels.map((count) => count > 0),
+    changed: shares.map((share) => share > 0),
+    shares,
     geometry,
     muWater: method.muWater,
   };

@@ -8,9 +8,13 @@ namespace sino {
 
 namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr int64_t kBoxMargin = 4;       // pixels: beyond what resampling and FBP's overshoot reach
-constexpr double kCorrectionWidth = 1;  // pixels
-constexpr int64_t kLeastCore = 8;       // pixels; below, the level of a part is not to be read off its image
+constexpr int64_t kBoxMargin = 4;          // pixels: beyond what resampling and FBP's overshoot reach
+constexpr double kCorrectionWidth = 1;     // pixels
+constexpr int64_t kLeastCore = 8;          // pixels; below, the level of a part is not to be read off its image
+constexpr double kApart = 4, kAround = 3;  // pixels: how far a weaker metal is from the first, and what surrounds it
+constexpr double kLeastWeaker = 0.15;      // of the level
+constexpr double kLeastFirst =
+    0.7;  // of the level, in the core of the first metal: else all of it would be the weaker one
 }  // namespace
 
 bool MetalRays::enclose(const uint8_t* support) {
@@ -56,6 +60,7 @@ void MetalRays::export_mask(uint8_t* mask) const {
 
 void MetalRays::reconstruct(const float* path, const uint8_t* where, int refinements) {
   const int64_t rays = geometry_.rays();
+  weaker_ = 1;
   Scratch<float> inside = floats(pixels_), projected = floats(rays), difference = floats(rays);
   fbp(context_, backend_, box_plan_, 1, path, image_.data());
   for (int k = 0;; k++) {
@@ -84,18 +89,58 @@ void MetalRays::correct(const float* paths_beyond, double gain) {
   backend_.select(context_, {pixels_, support_.data(), change.data(), nullptr, 0, 0, image_.data()});
 }
 
-void MetalRays::outline(double level) {
-  backend_.threshold(context_, {pixels_, image_.data(), static_cast<float>(level / 2), true, mask_.data()});
+const float* MetalRays::levelled() {
+  if (weaker_ == 1) return image_.data();
+  Scratch<float> raised = floats(pixels_);
+  levelled_ = floats(pixels_);
+  backend_.combine(context_, {pixels_, {image_.data()}, {1 / weaker_}, 0, -kInfinity, kInfinity, raised.data()});
+  backend_.select(context_, {pixels_, around_weaker_.data(), raised.data(), image_.data(), 0, 0, levelled_.data()});
+  return levelled_.data();
 }
 
-double MetalRays::core_level(double nominal) {
+void MetalRays::outline(double level) {
+  backend_.threshold(context_, {pixels_, levelled(), static_cast<float>(level / 2), true, mask_.data()});
+}
+
+// Of the core of what reaches a value; 0 where the core is too small. The mask becomes what reaches it.
+double MetalRays::core_median(const float* image, double least) {
   Scratch<uint8_t> core = context_.scratch<uint8_t>(pixels_);
-  outline(nominal);
+  backend_.threshold(context_, {pixels_, image, static_cast<float>(least), true, mask_.data()});
   backend_.morphology(context_,
                       {1, box_.grid.rows, box_.grid.columns, mask_.data(), true, Reach::cross, 1, core.data()});
   double median[3];
-  backend_.quantiles(context_, {pixels_, image_.data(), core.data(), false, 1, {0.5}, median});
-  return median[1] > kLeastCore ? median[0] : nominal;
+  backend_.quantiles(context_, {pixels_, image, core.data(), false, 1, {0.5}, median});
+  return median[1] > kLeastCore ? median[0] : 0;
+}
+
+double MetalRays::core_level(double nominal) {
+  const double median = core_median(image_.data(), nominal / 2);
+  return median > 0 ? median : nominal;
+}
+
+bool MetalRays::find_weaker(double level) {
+  const Grid &grid = box_.grid, &fine = fine_.grid;
+  Scratch<uint8_t> first = context_.scratch<uint8_t>(pixels_);
+  Scratch<float> rest = floats(pixels_), around = floats(pixels_), around_fine = floats(fine.pixels());
+  const auto dilate = [&](double radius, uint8_t* to) {
+    backend_.morphology(context_, {1, grid.rows, grid.columns, mask_.data(), false, Reach::disk, radius, to});
+  };
+  weaker_ = 1;
+  if (!(core_median(image_.data(), level / 2) >= kLeastFirst * level)) return false;
+  dilate(kApart, first.data());
+  backend_.select(context_, {pixels_, first.data(), nullptr, image_.data(), 0, 0, rest.data()});
+  double median = core_median(rest.data(), kLeastWeaker * level);
+  if (median > 0) median = core_median(rest.data(), median / 2);
+  if (!(median > 0)) return false;
+  weaker_ = median / level;
+  around_weaker_ = context_.scratch<uint8_t>(pixels_);
+  around_weaker_fine_ = context_.scratch<uint8_t>(fine.pixels());
+  dilate(kAround, around_weaker_.data());
+  backend_.select(context_, {pixels_, around_weaker_.data(), nullptr, nullptr, 1, 0, around.data()});
+  backend_.resample(context_, {1, grid.rows, grid.columns, fine.rows, fine.columns, Resampling::cubic, around.data(),
+                               around_fine.data()});
+  backend_.threshold(context_, {fine.pixels(), around_fine.data(), 0.5f, true, around_weaker_fine_.data()});
+  return true;
 }
 
 void MetalRays::paths(EdgeRays edge, double level, float* metal, float* paths, uint8_t* trace) {
@@ -114,9 +159,14 @@ void MetalRays::paths(EdgeRays edge, double level, float* metal, float* paths, u
   Scratch<float> fine = floats(finer);
   Scratch<uint8_t> inside = context_.scratch<uint8_t>(finer);
   backend_.resample(context_, {1, grid.rows, grid.columns, fine_.grid.rows, fine_.grid.columns, Resampling::cubic,
-                               image_.data(), fine.data()});
+                               levelled(), fine.data()});
   backend_.threshold(context_, {finer, fine.data(), attenuation / 2, true, inside.data()});
   backend_.select(context_, {finer, inside.data(), nullptr, nullptr, attenuation, 0, fine.data()});
+  if (weaker_ != 1) {
+    Scratch<float> weaker = floats(finer);
+    backend_.combine(context_, {finer, {fine.data()}, {weaker_}, 0, -kInfinity, kInfinity, weaker.data()});
+    backend_.select(context_, {finer, around_weaker_fine_.data(), weaker.data(), fine.data(), 0, 0, fine.data()});
+  }
   backend_.joseph_project(context_, {fine_, 1, fine.data(), paths});
   backend_.mean_path(context_, {rays, kRaysPerBin, paths, metal, trace});
 }

@@ -28,6 +28,10 @@ class MetalRays {
   // Level of the metal in its image: the median of the core of what exceeds half the nominal level; nominal for tiny metal.
   double core_level(double nominal);
 
+  // A second metal, of less than half the level: where it is, a few pixels from the first, and its share of the level. Outlines and
+  // paths take it into account until the next `reconstruct`. False where there is none, or too little to tell.
+  bool find_weaker(double level);
+
   void outline(double level);                  // mask = what exceeds half the level
   void outline_given() { mask_is_support(); }  // mask = support
   void export_mask(uint8_t* mask) const;       // over the whole image
@@ -38,6 +42,8 @@ class MetalRays {
 
  private:
   void mask_is_support();
+  double core_median(const float* image, double least);
+  const float* levelled();  // the image, a weaker metal raised to the level
   Scratch<float> floats(int64_t count) const { return context_.scratch<float>(count); }
 
   const Context& context_;
@@ -47,8 +53,10 @@ class MetalRays {
   Geometry box_, fine_;  // fine: pixels of a quarter, sub-rays as bins
   FbpPlan box_plan_;
   int64_t top_ = 0, left_ = 0, pixels_ = 0;
-  Scratch<float> image_, before_;
+  Scratch<float> image_, before_, levelled_;
   Scratch<uint8_t> support_, mask_;
+  double weaker_ = 1;                                    // share of the level …
+  Scratch<uint8_t> around_weaker_, around_weaker_fine_;  // … there
 };
 
 inline int rays_per_bin(EdgeRays edge) { return edge == EdgeRays::subray ? kRaysPerBin : 1; }

@@ -244,6 +244,7 @@ struct Slice {
     observe_metal(material, observed);
     metal_rays.reconstruct(observed.data(), where.data(), 2);
     fit.level = c.tolerance > 0 ? clipped(metal_rays.core_level(nominal)) : nominal;
+    if (edge == EdgeRays::subray) metal_rays.find_weaker(fit.level);
     const bool is_outlined = given && edge == EdgeRays::div4;  // the field's pairs: the mask is the metal
     const auto outline = [&] { is_outlined ? metal_rays.outline_given() : metal_rays.outline(fit.level); };
     outline();

@@ -46,13 +46,24 @@ const spine = [at(1, 0, -38, 12)];
 const lung = [at(-0.7, 45, 15, 16, 24)];
 const boneMu = 2.5 * mu; // 1500 HU: all bone
 
+interface Metal {
+  discs: ReturnType<typeof at>[];
+  name: string;
+  density: number;
+}
+const simulate = (discs: Metal["discs"], name: string, density: number, beam?: Beam): Volume =>
+  simulateMetals([{ discs, name, density }], beam);
+
 /** Water-corrected sinogram of the body with metal discs. */
-function simulate(metal: ReturnType<typeof at>[], name: string, density: number, beam: Beam = marPhysics()): Volume {
-  const without = metal.map((disc) => ({ ...disc, value: -1 }));
+function simulateMetals(metals: Metal[], beam: Beam = marPhysics()): Volume {
+  const without = metals.flatMap(({ discs }) => discs.map((disc) => ({ ...disc, value: -1 })));
   const water = ellipses([...body, ...lung, ...without]);
-  const materials = [materialOf("water"), materialOf("bone"), materialOf(name)];
-  const reference = [mu, boneMu, linearAttenuation(materialOf(name), 70, density)];
-  const paths = [water, ellipses(spine), ellipses(metal)].map((phantom) => phantomSinogram(phantom, fine));
+  const materials = ["water", "bone", ...metals.map(({ name }) => name)].map(materialOf);
+  const levels = metals.map(({ name, density }) => linearAttenuation(materialOf(name), 70, density));
+  const reference = [mu, boneMu, ...levels];
+  const paths = [water, ellipses(spine), ...metals.map(({ discs }) => ellipses(discs))].map((phantom) =>
+    phantomSinogram(phantom, fine),
+  );
   const third = (values: Float64Array) => Array.from(values).filter((_, e) => e % 3 === 1);
   const [energies, spectrum] = [third(beam.spectrum.energiesKeV), third(beam.spectrum.photons)];
   const ratios = materials.map((m) => energies.map((keV) => massAttenuation(m, keV) / massAttenuation(m, 70)));
@@ -135,6 +146,25 @@ for (const [name, sinogram] of Object.entries(unknown))
     const [ours, nmar] = [error(images, reference), error(await nmarOfFoundMetal(sinogram), reference)];
     assert.ok(ours < 36 && ours < 0.85 * nmar, `${ours} HU, NMAR ${nmar} HU`);
   });
+
+test("titanium beside iron has its own level and outline: the error is below NMAR's", async () => {
+  const [first, second] = discs as [(typeof discs)[0], (typeof discs)[0]];
+  const titanium: Metal = { discs: [first], name: "titanium", density: 4.5 };
+  const sinogram = simulateMetals([titanium, { discs: [second], name: "iron", density: 7.8 }], scanner);
+  const { images, slices, metal } = await polychromaticMar(sinogram, geometry, {
+    physics: known("auto"),
+    refinements: 0,
+  });
+  assert.is(slices[0]!.verdict, "full");
+  assert.is(slices[0]!.material, "iron");
+  const inside = metal.data.filter((set, i) => {
+    const [x, y] = [((i % n) - 63.5) * 1.5, (63.5 - Math.floor(i / n)) * 1.5];
+    return set === 1 && Math.hypot(x - first.x, y - first.y) < first.a + 3;
+  });
+  assert.ok(Math.abs(inside.length - (Math.PI * first.a ** 2) / 2.25) < 12, `${inside.length} pixels of titanium`);
+  const [ours, nmar] = [error(images, reference), error(await nmarOfFoundMetal(sinogram), reference)];
+  assert.ok(ours < 36 && ours < 0.85 * nmar, `${ours} HU, NMAR ${nmar} HU`);
+});
 
 test("a plate of a pixel and a half, whose rays all lie partly in metal, is not given up", async () => {
   const plate = [at(1, -30, 8, 9, 1.1, 30)];
