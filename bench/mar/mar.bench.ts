@@ -3,7 +3,7 @@
  * simulator, and by the mismatch suite, whose scans come from another one (bench/mismatch).
  *
  *     npm run bench:mar -- --suite protocol|full|short|tuning|mixed|mixed-tuning [--rounds 4] [--methods NMAR,auto] [--only e03] [--write]
- *     npm run bench:mar -- --suite short --methods NMAR,auto,diffusion --model RUN [--precision int8]
+ *     npm run bench:mar -- --suite short --model RUN [--precision int8]             # another network than models/ct-prior
  *
  * Goes on where an interrupted call stopped; what other code has made is made again, or, with `--any-code`, kept. `--write` puts the
  * tables into docs/mar-evaluation.md and the figures into bench/results/mar-SUITE.json.
@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Precision } from "../../lib/models/index.ts";
 import { type Prepared, type SuiteCase, type SuiteName, suiteNamed, suiteNames } from "./cases.ts";
-import { diffusionMethods, type Method } from "./methods.ts";
+import { type Method, networkMethods, physicsAlone } from "./methods.ts";
 import { sizeGroups } from "./protocol-pairs.ts";
 import { codeHash, type Record, Records } from "./records.ts";
 import { scoreOf } from "./score.ts";
@@ -38,15 +38,10 @@ if (!suiteNames.includes(suiteName))
   throw new Error(`Expected --suite ${suiteNames.join(", ")} but received ${values.suite}.`);
 const suite = await suiteNamed(suiteName, Number(values.rounds));
 const knowsMask = suiteName.startsWith("protocol");
-const networks = values.model
-  ? await diffusionMethods(values.model, { knowsMask, precision: values.precision as Precision })
-  : {};
+const networks = await networkMethods(values.model, { knowsMask, precision: values.precision as Precision });
 const { cases } = suite;
 const methods: { readonly [name: string]: Method } = { ...suite.methods, ...networks };
-const asked = values.methods?.split(",") ?? Object.keys(methods);
-const names = asked.flatMap((name) => (name === "diffusion" ? Object.keys(networks) : [name]));
-if (asked.includes("diffusion") && !values.model)
-  throw new Error("The method diffusion needs --model, a folder of `sinogram train`.");
+const names = values.methods?.split(",") ?? Object.keys(methods);
 const unknown = names.find((name) => !Object.hasOwn(methods, name));
 if (unknown) throw new Error(`Expected methods among ${Object.keys(methods).join(", ")} but received ${unknown}.`);
 const chosen = cases.filter(({ name }) => name.includes(values.only));
@@ -89,6 +84,8 @@ function tablesOf(found: readonly Record[]): string {
   for (const [method, over, limit] of [
     ["auto", "NMAR", 0.1],
     ["auto", "NMAR true mask", 0.3],
+    [physicsAlone, "NMAR", 0.1],
+    [physicsAlone, "NMAR true mask", 0.3],
     ["polychromatic", "NMAR", 0.1],
   ] as const)
     if (names.includes(method) && names.includes(over))

@@ -65,20 +65,27 @@ function polychromatic(physics: (scan: Scan) => MarPhysics, options: { guarded: 
 const field = marPhysics(parsePhysics({ name: "syndeeplesion-ti" }));
 const unknown = ({ photons }: Scan): MarPhysics => ({ ...marPhysics("auto"), photons });
 
+/** `auto` without its network. */
+export const physicsAlone = "auto --model none";
+
 const uncorrected: Method = { told: "", run: ({ sinogram, geometry }) => plain(fbp(sinogram, geometry)) };
 
+export const shippedModel = join(import.meta.dirname, "../../models/ct-prior");
+
 /**
- * Diffusion by the network in a folder of `sinogram train`, named after its weights: by the image of NMAR, and of polychromatic inversion.
- * On the field's pairs the mask is told, as to NMAR there.
+ * `diffusion`, from NMAR, and `auto`, from polychromatic inversion, by the network in a folder of `sinogram train`; one that is not the
+ * shipped one is named after its weights. On the field's pairs the mask is told to diffusion, as to NMAR there.
  */
-export async function diffusionMethods(
-  model: string,
+export async function networkMethods(
+  model = shippedModel,
   { knowsMask = false, precision }: { knowsMask?: boolean; precision?: Precision | undefined } = {},
 ): Promise<{ [name: string]: Method }> {
   const trained = await loadTrained(model, { precision });
-  const digest = await fileDigest(join(model, "weights.safetensors"));
-  const name = (start: string) =>
-    `diffusion ${start} ${digest.sha256.slice(0, 6)}${precision === "int8" ? " int8" : ""}`;
+  const { sha256 } = await fileDigest(join(model, "weights.safetensors"));
+  const name = (method: string) =>
+    [method, ...(model === shippedModel ? [] : [sha256.slice(0, 6)]), ...(precision === "int8" ? ["int8"] : [])].join(
+      " ",
+    );
   const by = (start: "nmar" | "polychromatic") => async (scan: Scan) => {
     const [rows, columns] = scan.geometry.image.shape;
     await using prior = await openPrior(trained, { size: [rows, columns] });
@@ -89,7 +96,7 @@ export async function diffusionMethods(
     return { image: images, ...(verdict && { verdict }) };
   };
   return {
-    [name("NMAR")]: { told: `photons${knowsMask ? ", mask" : ""}; a network`, run: by("nmar") },
+    [name("diffusion")]: { told: `photons${knowsMask ? ", mask" : ""}; a network`, run: by("nmar") },
     [name("auto")]: { told: "photons; a network", run: by("polychromatic") },
   };
 }
@@ -122,7 +129,7 @@ export const protocolMethods = {
     told: "titanium and its density, spectrum, edge model",
     run: polychromatic(() => field, { guarded: false }),
   },
-  "auto nothing known": { told: "spectrum", run: polychromatic(unknown, { guarded: true }) },
+  [physicsAlone]: { told: "spectrum", run: polychromatic(unknown, { guarded: true }) },
 } as const satisfies Record<string, Method>;
 
 /** On scans of the other simulator. */
@@ -142,5 +149,5 @@ export const mismatchMethods = {
       plain(nmar(sinogram, { metalMask: await dilate(mask, { radius: 1 }) }, geometry)),
   },
   polychromatic: { told: "photons", run: polychromatic(unknown, { guarded: false }) },
-  auto: { told: "photons", run: polychromatic(unknown, { guarded: true }) },
+  [physicsAlone]: { told: "photons", run: polychromatic(unknown, { guarded: true }) },
 } as const satisfies Record<string, Method>;

@@ -1,6 +1,6 @@
 /**
  * One line per case and method, kept as they are made, so that an interrupted bench goes on. A line counts while the code that made it is
- * the same: the addon, lib, and the simulator of the mismatch suite.
+ * the same: the addon, lib, the network of auto, and the simulator of the mismatch suite.
  */
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
@@ -30,6 +30,7 @@ export function codeHash(): string {
   for (const folder of ["lib/mar", "lib/tomography", "lib/physics"])
     for (const name of readdirSync(join(root, folder), { recursive: true }).map(String).sort())
       if (name.endsWith(".ts")) hash.update(readFileSync(join(root, folder, name)));
+  hash.update(readFileSync(join(root, "models/ct-prior/weights.safetensors")));
   return hash.update(simulatorHash()).digest("hex").slice(0, 16);
 }
 

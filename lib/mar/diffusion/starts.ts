@@ -98,6 +98,9 @@ const trustBy = {
 const fewPhotons = 3e5;
 const ofInversion = 1 / 3;
 
+/** Where no physics vouches for what the network says, it has a small say: it may not know this anatomy. */
+const ofNmar = 3 / 4;
+
 /** A slice whose physics does not fit: NMAR of the same metal, and the rays as they were measured. */
 async function fromNmar(number: number, body: Mask, sinograms: Volume, options: StartOptions): Promise<ChainSlice> {
   const mask = options.metalMask ? body : await dilate(body, { radius: 1, ...options.job });
@@ -115,7 +118,7 @@ async function fromPhysics(sinograms: Volume, options: StartOptions): Promise<St
   const sliceOf = async (number: number): Promise<ChainSlice> => {
     const [anchor, body] = [sliceAt(images, number), sliceAt(metal, number)];
     const { material = "titanium", density = 1, share = 0, edge } = found.slices[number]!;
-    if (share === 0) return fromNmar(number, body, sinograms, options);
+    if (share === 0) return { ...(await fromNmar(number, body, sinograms, options)), startShare: ofNmar };
     if (physics.photons < fewPhotons) {
       const replaced = await fromNmar(number, body, sinograms, options);
       return { ...replaced, start: anchor, before: anchor, startShare: share * ofInversion };
