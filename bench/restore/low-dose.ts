@@ -3,7 +3,7 @@
  * slices: slices of held-out patients, made noisy through the sinogram, after windowing. PSNR of a slice is that of its window. The full dose
  * has as many photons as explain the noise that the slices have ("matched"), or as many as --photons says.
  *
- *     node --import tsx bench/restore/low-dose.ts --model run --window -150,250 --pixel-mm 0.66 kits/test.npy
+ *     node --import tsx bench/restore/low-dose.ts --model run [--precision int8] --window -150,250 --pixel-mm 0.66 kits/test.npy
  */
 import { parseArgs } from "node:util";
 import { type Volume, volume } from "../../lib/core/arrays.ts";
@@ -11,7 +11,7 @@ import { toFloat32 } from "../../lib/data/array-files.ts";
 import { readNpy } from "../../lib/data/npy.ts";
 import { clip, combine } from "../../lib/image/pixels.ts";
 import { noisePowerSpectrum, psnr, rmse, ssim } from "../../lib/metrics/index.ts";
-import { restorationModel } from "../../lib/models/index.ts";
+import { type Precision, restorationModel } from "../../lib/models/index.ts";
 import { type ClassicalDenoiser, denoise, denoiseByNetwork } from "../../lib/restore/denoise.ts";
 import { lowDoseImages } from "../../lib/restore/low-dose.ts";
 import { quietPlaces, sliceOf } from "../../lib/restore/quiet.ts";
@@ -20,6 +20,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     model: { type: "string" },
+    precision: { type: "string" },
     window: { type: "string", default: "-150,250" },
     "pixel-mm": { type: "string", default: "0.8" },
     every: { type: "string", default: "1" },
@@ -104,7 +105,7 @@ for (const fraction of values.doses.split(",").map(Number)) {
     if (best) line(method, best.found, best.more);
   }
   if (values.model) {
-    const model = await restorationModel(values.model);
+    const model = await restorationModel(values.model, { precision: values.precision as Precision | undefined });
     const begun = process.cpuUsage();
     const restored = await denoiseByNetwork(noisy, { ...model, unit: "HU" }, { threads: 1 });
     const { user, system } = process.cpuUsage(begun);

@@ -57,13 +57,14 @@ async function body(): Promise<Volume> {
   return gaussian(volume(data, [n, n]), { sigma: 0.7 });
 }
 
-withNetworks("the denoiser of CT takes a quarter off the error of a quarter's dose and keeps HU", async () => {
+withNetworks("the denoiser of CT halves the error of a quarter's dose and keeps HU", async () => {
   if (!names.includes("low-dose-ct")) return;
   const clean = await body();
-  const noisy = await lowDoseImages(clean, { fraction: 0.25, pixelMm: 2, photons: 1e4, cutoff: 0.8, seed: 3 });
+  const scan = await lowDoseImages(clean, { fraction: 0.25, pixelMm: 2, photons: 1e4, cutoff: 0.8, seed: 3 });
+  const noisy = await clip(scan, -1024, 3071); // as scanners store it
   const restored = await denoiseByNetwork(noisy, await restorationModel("low-dose-ct"), { threads: 1 });
   const [before, after] = [(await rmse(noisy, clean))[0]!, (await rmse(restored, clean))[0]!];
-  assert.ok(after < 0.75 * before, `${after} of ${before} HU`);
+  assert.ok(after < 0.5 * before, `${after} of ${before} HU`);
   const difference = await combine([
     [1, restored],
     [-1, noisy],
