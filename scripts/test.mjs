@@ -22,9 +22,14 @@ if (files.length === 0) {
 
 const scratch = mkdtempSync(join(tmpdir(), "sinogram-test-"));
 const record = join(scratch, "record.ndjson");
+/** Of a file; the kernels' compiles the checked program first, ten minutes and more on a busy machine. */
+const longestMs = 1_200_000;
 const runner = spawn(
   process.execPath,
-  ["--import", "tsx", "--test", "--test-concurrency=2", "--test-timeout=600000", "--test-reporter=spec", ...files],
+  [
+    ...["--import", "tsx", "--test", "--test-concurrency=2", `--test-timeout=${longestMs}`, "--test-reporter=spec"],
+    ...files,
+  ],
   { cwd: root, stdio: "inherit", env: { ...process.env, SINOGRAM_TEST_RECORD: record, FORCE_COLOR: "0" } },
 );
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => runner.kill(signal));
