@@ -57,10 +57,12 @@ function checkedStrength(strength = 1): number {
 
 /** Beyond these a CT network has seen nothing: it is shown the nearer end, and its change is added to what was there. */
 export const seenHu = [-1024, 3071] as const;
+/** Padding lies below; between it and what a network has seen, noise of air, to which the change is added too. */
+const paddingHu = -1500;
 
 /**
  * Slices through a trained denoiser, in tiles, in the unit that it was trained on: images + strength · (network(images) − images). For HU,
- * padding below −1024 stays as it is. Throws ERR_SINO_SHAPE, ERR_SINO_OUT_OF_RANGE (NaN), ERR_SINO_MODEL (a model of another size), and
+ * padding below −1500 stays as it is. Throws ERR_SINO_SHAPE, ERR_SINO_OUT_OF_RANGE (NaN), ERR_SINO_MODEL (a model of another size), and
  * what `applyTrained` throws.
  */
 export async function denoiseByNetwork(
@@ -86,5 +88,5 @@ export async function denoiseByNetwork(
     job,
   );
   if (!isHu) return changed;
-  return select(await threshold(images, seenHu[0], job), changed, images, job);
+  return select(await threshold(images, paddingHu, job), changed, images, job);
 }
