@@ -216,18 +216,9 @@ function restoring(command: Commander): Commander {
     .option("--overwrite", "replace an earlier result in the output folder");
 }
 
-function addDenoise(program: Commander, start: Start): void {
-  restoring(program.command("denoise"))
-    .summary("noise out of CT, MR or any grey images: a trained network or a classic")
-    .description(
-      "Denoises a DICOM series (writes a derived series) or an array file. auto takes the shipped network for CT in HU, where the optional " +
-        "package onnxruntime-node is there, else bm3d.",
-    )
-    .addOption(
-      new Option("--method <name>", "how")
-        .choices(["auto", "network", "nlm", "bm3d", "tv", "bilateral", "median", "gaussian"])
-        .default("auto"),
-    )
+/** A network may do it. */
+function byNetwork(command: Commander): Commander {
+  return command
     .option("--model <name>", "a shipped model, or a folder that train wrote")
     .addOption(
       new Option("--precision <name>", "network: int8 where its card has a calibration; default float32").choices(
@@ -237,6 +228,20 @@ function addDenoise(program: Commander, start: Start): void {
     .option(
       "--explain",
       "network: why it changes what it changes, and whether the images support it; writes the report",
+    );
+}
+
+function addDenoise(program: Commander, start: Start): void {
+  byNetwork(restoring(program.command("denoise")))
+    .summary("noise out of CT, MR or any grey images: a trained network or a classic")
+    .description(
+      "Denoises a DICOM series (writes a derived series) or an array file. auto takes the shipped network for CT in HU, where the optional " +
+        "package onnxruntime-node is there, else bm3d.",
+    )
+    .addOption(
+      new Option("--method <name>", "how")
+        .choices(["auto", "network", "nlm", "bm3d", "tv", "bilateral", "median", "gaussian"])
+        .default("auto"),
     )
     .option("--strength <factor>", "more or less than the method's own; default 1", positiveNumber)
     .option(
@@ -248,20 +253,10 @@ function addDenoise(program: Commander, start: Start): void {
 }
 
 function addSuperResolve(program: Commander, start: Start): void {
-  restoring(program.command("super-resolve"))
+  byNetwork(restoring(program.command("super-resolve")))
     .summary("twice as many rows and columns: a trained network, or interpolated")
     .description("Enlarges slices of a DICOM series or an array file into an array file, over the same extent.")
     .addOption(new Option("--method <name>", "how").choices(["network", "lanczos", "bicubic"]).default("lanczos"))
-    .option("--model <name>", "a shipped model, or a folder that train wrote")
-    .addOption(
-      new Option("--precision <name>", "network: int8 where its card has a calibration; default float32").choices(
-        precisions,
-      ),
-    )
-    .option(
-      "--explain",
-      "network: why it changes what it changes, and whether the images support it; writes the report",
-    )
     .option("--factor <n>", "lanczos, bicubic: how many times; default 2", count)
     .action((input, options) =>
       start(async () => (await import("./super-resolve.ts")).superResolve(input, options), options),

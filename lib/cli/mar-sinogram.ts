@@ -160,22 +160,8 @@ type Correct = (
   run: Run,
 ) => Promise<Corrected>;
 
-const corrections: Readonly<Record<Given["method"], Correct>> = {
-  li: replaceTrace,
-  nmar: replaceTrace,
-  polychromatic: invertPhysics,
-  diffusion: diffuse,
-  auto: invertAndDiffuse,
-};
-
 /** LI and NMAR: what was measured behind metal is replaced. */
-async function replaceTrace(
-  sinograms: Planes,
-  mask: Planes | undefined,
-  geometry: Geometry,
-  given: Given,
-  run: Run,
-): Promise<Corrected> {
+const replaceTrace: Correct = async (sinograms, mask, geometry, given, run) => {
   const { method, muWater = muWater70keV, passes, filter = "ram-lak", cutoff = 1 } = given;
   if (method !== "li" && method !== "nmar") throw new TypeError(method);
   const metalMask = mask ?? (await foundMetal(sinograms, geometry, muWater, run));
@@ -192,7 +178,7 @@ async function replaceTrace(
     tables: [],
     note: "Measured sinogram: the rays through metal were replaced, all others are as measured.",
   };
-}
+};
 
 /** The metal that the sinograms show and a pixel around it. */
 async function foundMetal(sinograms: Planes, geometry: Geometry, muWater: number, run: Run): Promise<ArrayLike> {
@@ -203,13 +189,7 @@ async function foundMetal(sinograms: Planes, geometry: Geometry, muWater: number
 }
 
 /** Polychromatic inversion: what was measured behind metal is used. */
-async function invertPhysics(
-  sinograms: Planes,
-  metalMask: Planes | undefined,
-  geometry: Geometry,
-  given: Given,
-  run: Run,
-): Promise<Corrected> {
+const invertPhysics: Correct = async (sinograms, metalMask, geometry, given, run) => {
   const { method, physics: file = "auto" } = given;
   const physics = marPhysics(file === "auto" ? "auto" : await readPhysics(file));
   const options = { ...jobOptions(run), metalMask, physics, guarded: method === "auto" };
@@ -228,16 +208,10 @@ async function invertPhysics(
     said: verdictText(slices),
     note: "Measured sinogram: the rays through metal were inverted for the tissue behind it, and all rays made monochromatic.",
   };
-}
+};
 
 /** Polychromatic inversion, and a network for what it leaves open; inversion alone where no network fits. */
-async function invertAndDiffuse(
-  sinograms: Planes,
-  metalMask: Planes | undefined,
-  geometry: Geometry,
-  given: Given,
-  run: Run,
-): Promise<Corrected> {
+const invertAndDiffuse: Correct = async (sinograms, metalMask, geometry, given, run) => {
   if (given.model === noModel) return invertPhysics(sinograms, metalMask, geometry, given, run);
   try {
     return await diffuse(sinograms, metalMask, geometry, { ...given, start: "polychromatic" }, run);
@@ -246,7 +220,7 @@ async function invertAndDiffuse(
     run.console.warn(`The physics works alone, without a network. ${error.message}`);
     return invertPhysics(sinograms, metalMask, geometry, given, run);
   }
-}
+};
 
 /** No network for these images, or none can run here: onnxruntime is an optional package. */
 const withoutNetwork: ReadonlySet<string> = new Set([
@@ -256,13 +230,7 @@ const withoutNetwork: ReadonlySet<string> = new Set([
 ]);
 
 /** Dual-domain diffusion: a network says what was behind metal. */
-async function diffuse(
-  sinograms: Planes,
-  metalMask: Planes | undefined,
-  geometry: Geometry,
-  given: Given,
-  run: Run,
-): Promise<Corrected> {
+const diffuse: Correct = async (sinograms, metalMask, geometry, given, run) => {
   const { physics: file = "auto", start, muWater } = given;
   const physics = marPhysics(file === "auto" ? "auto" : await readPhysics(file));
   const details = await diffusionDetails(given);
@@ -297,7 +265,15 @@ async function diffuse(
         ? "Measured sinogram: the rays through metal were inverted for the tissue behind it and completed by a network, and all rays made monochromatic."
         : "Measured sinogram: the rays through metal were completed by a network, all others are as measured.",
   };
-}
+};
+
+const corrections: Readonly<Record<Given["method"], Correct>> = {
+  li: replaceTrace,
+  nmar: replaceTrace,
+  polychromatic: invertPhysics,
+  diffusion: diffuse,
+  auto: invertAndDiffuse,
+};
 
 async function checkMask(mask: ArrayLike, path: string, run: Run): Promise<void> {
   const { minimum, maximum, nonFinite } = await statistics(mask, quietly(run));

@@ -99,3 +99,10 @@ export function checkArray(array: unknown, name: string, ranks?: readonly number
       { details: { shape, length: data.length } },
     );
 }
+
+/** The same memory with rows and columns, the last two dimensions, changing places. */
+export function transposed(array: ArrayLike): ArrayLike {
+  const swapped = <T>(list: readonly T[]) => [...list.slice(0, -2), list.at(-1)!, list.at(-2)!];
+  const stride = swapped(array.stride ?? rowMajorStride(array.shape));
+  return { data: array.data, shape: swapped(array.shape), stride, offset: array.offset ?? 0 };
+}

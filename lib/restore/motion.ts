@@ -4,7 +4,7 @@
  * (translation) or moves energy to near lines (rotation), of which magnitudes lose a part. (M. W. Haskell et al., "Network Accelerated Motion Estimation and
  * Reduction", MRM 82, 2019, joins network and measurement for coil data; magnitudes have no phase to fit.)
  */
-import { type ArrayLike, checkArray, type Volume, volume } from "../core/arrays.ts";
+import { type ArrayLike, checkArray, transposed, type Volume, volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import {
   add,
@@ -26,7 +26,6 @@ import { requireOneOf } from "../image/input.ts";
 import { combine, requireFinite, statistics } from "../image/pixels.ts";
 import { applyTrained, openModel, type RestorationModel } from "../models/index.ts";
 import type { JobOptions, OperationOptions } from "../native/job.ts";
-import { transposed } from "./refocus.ts";
 import { deviationOf } from "./super-resolve.ts";
 
 export interface CorrectMotionOptions extends OperationOptions, JobOptions {

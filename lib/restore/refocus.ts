@@ -2,7 +2,7 @@
  * Rigid motion out of complex MR slices, without a model: where the slice lay at every line of k-space is what makes the image sharpest
  * (native/recon/refocus.h has the method and its sources), and the image is the one that explains the measured lines from there.
  */
-import { type ArrayLike, checkArray, rowMajorStride, type Volume } from "../core/arrays.ts";
+import { type ArrayLike, checkArray, transposed, type Volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import { floats, newImage, planesOf, requireNumber, requireOneOf, requireSameShape } from "../image/input.ts";
 import { combine, requireFinite } from "../image/pixels.ts";
@@ -107,11 +107,4 @@ export async function refocus(real: ArrayLike, imaginary: ArrayLike, options: Re
   // seen upon its side: the axes change places, and with them which way a turn goes
   const images = await combine([[1, transposed(result)]], { signal });
   return { images, turn: turn.map((t) => -t), down: right, right: down, slices: found };
-}
-
-/** The same memory with rows and columns changing places. */
-export function transposed(array: ArrayLike): ArrayLike {
-  const swapped = <T>(list: readonly T[]) => [...list.slice(0, -2), list.at(-1)!, list.at(-2)!];
-  const stride = swapped(array.stride ?? rowMajorStride(array.shape));
-  return { data: array.data, shape: swapped(array.shape), stride, offset: array.offset ?? 0 };
 }

@@ -491,7 +491,6 @@ void of_slice(const std::atomic<bool>& cancelled, const RefocusArgs& args, int64
     else if (finds_periods)
       periodic.cost = search.descend(periodic.path, is_large ? 6 : 20);
   }
-  report[0] = still_cost, report[1] = std::min(sudden_cost, periodic.cost);
   const bool is_periodic = periodic.cost < sudden_cost - kGain;
   const Path& path = is_periodic ? periodic.path : sudden;
   const double after = is_periodic ? periodic.cost : sudden_cost;
@@ -501,8 +500,8 @@ void of_slice(const std::atomic<bool>& cancelled, const RefocusArgs& args, int64
     const int64_t at = s * args.rows + v;
     args.turn[at] = found[v].turn, args.down[at] = found[v].down, args.right[at] = found[v].right;
   }
-  report[2] = 0, report[3] = is_periodic ? path.periods : 0, report[4] = double(is_periodic ? 0 : path.terms());
-  report[5] = is_better;
+  report[0] = still_cost, report[1] = after, report[2] = 0;
+  report[3] = is_periodic ? path.periods : 0, report[4] = double(is_periodic ? 0 : path.terms()), report[5] = is_better;
   float* output = args.output + s * count;
   if (!is_better) {
     for (int64_t i = 0; i < count; i++) output[i] = std::hypot(args.real[s * count + i], args.imaginary[s * count + i]);
