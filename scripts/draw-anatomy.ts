@@ -3,7 +3,7 @@
  * with vessels, cortical bone, texture and noise. Nobody's anatomy: what a network should learn from them is edges, layers
  * and HU, not diagnoses. The same seed draws the same slices.
  *
- *     node --import tsx scripts/draw-anatomy.ts -n 200 --size 416 --seed 1 -o drawn.npy
+ *     node --import tsx scripts/draw-anatomy.ts -n 200 --size 416 --seed 1 -o drawn.npy      # --kind head: only heads
  */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,6 +15,7 @@ import { combine } from "../lib/image/pixels.ts";
 import { storeSlices } from "../lib/native/ops.ts";
 import { normalNoise } from "../lib/physics/noise.ts";
 import { numbers } from "../lib/training/samples.ts";
+import { head } from "./draw-head.ts";
 
 /** A closed curve in mm around (x, y), half axes a and b, turned by `turn`, wavy by `wave` of its size, filled with HU. */
 interface Shape {
@@ -30,7 +31,7 @@ interface Shape {
 }
 
 /** Draws shapes, one over the other, onto a slice of `size` pixels of `mm`. */
-class Slice {
+export class Slice {
   readonly data: Float32Array<ArrayBuffer>;
   readonly #size: number;
   readonly #mm: number;
@@ -223,34 +224,11 @@ function thighs(s: Slice): void {
   if (s.chance(0.5)) s.fill({ x: 0, y: 40, a: 8, b: 10, hu: -900, wave: 0.1 });
 }
 
-function head(s: Slice): void {
-  const [a, b] = [s.between(66, 80), s.between(84, 100)];
-  const skull = s.between(4, 9);
-  s.fill({ x: 0, y: 0, a: a + 7, b: b + 7, hu: 30, wave: 0.02 });
-  s.fill({ x: 0, y: 0, a: a + 5, b: b + 5, hu: -60, wave: 0.02 });
-  s.bone({ x: 0, y: 0, a, b, hu: s.between(1000, 1700), wave: 0.015 }, skull / 3);
-  s.fill({ x: 0, y: 0, a: a - skull * 0.6, b: b - skull * 0.6, hu: s.between(900, 1500), wave: 0.015 });
-  const [ia, ib] = [a - skull, b - skull];
-  s.fill({ x: 0, y: 0, a: ia, b: ib, hu: 12, wave: 0.01 });
-  s.fill({ x: 0, y: 0, a: ia - 2, b: ib - 2, hu: 38, wave: 0.01, texture: 3 });
-  s.fill({ x: 0, y: 0, a: ia * 0.8, b: ib * 0.82, hu: 29, wave: 0.12, texture: 3 });
-  for (const side of [-1, 1]) {
-    s.fill({ x: side * 10, y: -8, a: s.between(3, 8), b: s.between(14, 30), hu: 8, turn: side * 0.3, wave: 0.1 });
-    s.fill({ x: side * 24, y: -2, a: 9, b: 14, hu: 37, turn: side * 0.4 });
-  }
-  if (s.chance(0.4)) return;
-  for (let i = 0; i < 12; i++) {
-    const at = { x: s.between(-0.7, 0.7) * ia, y: s.between(-0.95, 0.4) * ib, turn: s.between(0, 3.1), wave: 0.15 };
-    const [la, lb] = [s.between(6, 24), s.between(4, 14)];
-    s.fill({ ...at, a: la, b: lb, hu: s.between(500, 1600), texture: 80 });
-    s.fill({ ...at, a: la - 1.5, b: lb - 1.5, hu: s.chance(0.5) ? -980 : s.between(-80, 60) });
-  }
-}
+const kinds = { chest, belly, thighs, head };
+type Kind = keyof typeof kinds;
 
-const kinds = [chest, belly, thighs, head];
-
-/** Slice `index` of a seed, HU. */
-export async function drawSlice(size: number, seed: number, index: number): Promise<Volume> {
+/** Slice `index` of a seed, HU; of this kind, or of any. */
+export async function drawSlice(size: number, seed: number, index: number, only?: Kind): Promise<Volume> {
   const next = numbers(seed, index);
   const shape = [size, size];
   const noise = (stream: number) => normalNoise(shape, { seed, stream: 4 * index + stream, device: "cpu" });
@@ -258,15 +236,16 @@ export async function drawSlice(size: number, seed: number, index: number): Prom
   const correlated = async (stream: number, sigma: number) =>
     combine([[2 * Math.sqrt(Math.PI) * sigma, await gaussian(await noise(stream), { sigma })]]);
   const grain = await correlated(0, 1 + 2 * next());
-  const kind = kinds[Math.floor(next() * 3.4 + 0.2) % kinds.length]!;
-  const field = kind === head ? 200 + 60 * next() : 340 + 120 * next();
+  const drawn = Math.floor(next() * 3.4 + 0.2) % 4;
+  const kind = only ?? (Object.keys(kinds) as Kind[])[drawn]!;
+  const field = kind === "head" ? 200 + 60 * next() : 340 + 120 * next();
   const slice = new Slice(size, field / size, next, grain.data);
   if (slice.chance(0.6)) {
     const y = 0.3 * field + slice.between(0, 30);
     slice.fill({ x: 0, y, a: 0.55 * field, b: 14, hu: -600, wave: 0 });
     slice.fill({ x: 0, y, a: 0.55 * field - 2, b: 12, hu: -960, wave: 0 });
   }
-  kind(slice);
+  kinds[kind](slice);
   const sharp = await gaussian(volume(slice.data, shape), { sigma: slice.between(0.35, 0.9) });
   const quantum = await correlated(1, slice.between(0.4, 0.8));
   return combine(
@@ -284,13 +263,16 @@ if (resolve(process.argv[1] ?? "") === fileURLToPath(import.meta.url)) {
       count: { type: "string", short: "n", default: "200" },
       size: { type: "string", default: "416" },
       seed: { type: "string", default: "1" },
+      kind: { type: "string" },
       output: { type: "string", short: "o", default: "drawn.npy" },
     },
   });
   const size = Number(values.size);
+  const kind = values.kind as Kind | undefined;
+  if (kind && !(kind in kinds)) throw new Error(`--kind is one of ${Object.keys(kinds).join(", ")}, not ${kind}.`);
   const file = await NpyAppender.open(values.output, "int16", [size, size]);
   for (let i = 0; i < Number(values.count); i++) {
-    const { data } = await drawSlice(size, Number(values.seed), i);
+    const { data } = await drawSlice(size, Number(values.seed), i, kind);
     const stored = await storeSlices(data, Float64Array.of(1), Float64Array.of(0), { signed: true, bitsStored: 16 });
     await file.append(stored.stored);
   }
