@@ -1,9 +1,11 @@
 /**
  * How good a super-resolution network is, beside interpolation: slices of held-out patients (.npy, .nii or a DICOM folder), made coarser
  * (a Gaussian of the coarse pixel's width, one pixel for every factor × factor) and enlarged again. PSNR against the slices themselves, over
- * the span of the first file's values, or a window; and how much values shift on average.
+ * the span of the first file's values, or a window; and how much values shift on average, with --hu in air, soft tissue and bone too (as the
+ * coarse slice shows them). `edge`: median width of the strongest edges from 10 to 90 %, pixels. `fine`: energy beyond the coarse
+ * pixels' Nyquist frequency, as a share of that of the slices themselves. The first line is the slices themselves.
  *
- *     node --import tsx bench/restore/enlarge.ts --model run --every 4 kits/test.npy
+ *     node --import tsx bench/restore/enlarge.ts --model super-resolve-2 --model run --every 4 --hu kits/test.npy
  */
 import { stat } from "node:fs/promises";
 import { parseArgs } from "node:util";
@@ -15,14 +17,16 @@ import { psnr, ssim } from "../../lib/metrics/index.ts";
 import { restorationModel } from "../../lib/models/index.ts";
 import { coarserPixels } from "../../lib/restore/degrade.ts";
 import { enlarge, superResolve } from "../../lib/restore/super-resolve.ts";
+import { biasBetween, edgeWidths, fineEnergy, median, strongEdges } from "./sharpness.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    model: { type: "string" },
+    model: { type: "string", multiple: true, default: [] },
     window: { type: "string" },
     factor: { type: "string", default: "2" },
     every: { type: "string", default: "1" },
+    hu: { type: "boolean", default: false },
   },
 });
 
@@ -33,6 +37,8 @@ async function read(path: string): Promise<Volume> {
 
 const mean = (list: Float64Array): number => list.reduce((a, b) => a + b, 0) / list.length;
 const factor = Number(values.factor);
+/** Where values are looked at for bias, HU. */
+const tissues = { air: [-Infinity, -800], soft: [-150, 150], bone: [200, Infinity] } as const;
 
 for (const path of positionals) {
   const all = await read(path);
@@ -50,6 +56,10 @@ for (const path of positionals) {
   const [low, high] = values.window ? (values.window.split(",").map(Number) as [number, number]) : [minimum, maximum];
   const reference = await clip(sharp, low, high);
   const coarse = await coarserPixels(sharp, { factor });
+  const cubic = await enlarge(coarse, { factor, method: "cubic" });
+  const places = await strongEdges(sharp);
+  const trueWidths = await edgeWidths(sharp, places);
+  const trueEnergy = await fineEnergy(sharp, 0.5 / factor);
   const line = async (method: string, images: Volume, more: object = {}) => {
     const seen = await clip(images, low, high);
     const range = high - low;
@@ -58,14 +68,37 @@ for (const path of positionals) {
       ssim: mean(await ssim(seen, reference, { range })),
     };
     const bias = (await statistics(images)).mean - (await statistics(sharp)).mean;
-    console.log(JSON.stringify({ slices: path, count: picked.length, low, high, method, ...found, bias, ...more }));
+    const biases = values.hu
+      ? Object.entries(tissues).map(([name, bin]) => [name, biasBetween(images, sharp, cubic, bin)])
+      : [];
+    const widths = await edgeWidths(images, places);
+    const edge = median(widths.filter((w, i) => w > 0 && trueWidths[i]! > 0));
+    const fine = (await fineEnergy(images, 0.5 / factor)) / trueEnergy;
+    const shift = { bias, ...Object.fromEntries(biases) };
+    console.log(
+      JSON.stringify({
+        slices: path,
+        count: picked.length,
+        low,
+        high,
+        method,
+        ...found,
+        edge,
+        fine,
+        ...shift,
+        ...more,
+      }),
+    );
   };
-  await line("bicubic", await enlarge(coarse, { factor, method: "cubic" }));
+  await line("themselves", sharp);
+  await line("bicubic", cubic);
   await line("lanczos", await enlarge(coarse, { factor, method: "lanczos" }));
-  if (!values.model) continue;
-  const model = await restorationModel(values.model);
-  const begun = process.cpuUsage();
-  const restored = await superResolve(coarse, { ...model, factor }, { threads: 1 });
-  const { user, system } = process.cpuUsage(begun);
-  await line(model.name, restored, { cpuSecondsPerSlice: (user + system) / 1e6 / picked.length });
+  for (const name of values.model) {
+    const model = await restorationModel(name);
+    const begun = process.cpuUsage();
+    const restored = await superResolve(coarse, { ...model, factor }, { threads: 1 });
+    const { user, system } = process.cpuUsage(begun);
+    const cpuSecondsPerSlice = (user + system) / 1e6 / picked.length;
+    await line(model.name === name ? name : `${model.name} (${name})`, restored, { cpuSecondsPerSlice });
+  }
 }

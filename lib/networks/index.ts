@@ -9,6 +9,7 @@ export {
   parseNetwork,
 } from "./description.ts";
 export {
+  activationModel,
   calibrationModel,
   explanationModel,
   featureModel,

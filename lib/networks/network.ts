@@ -145,6 +145,32 @@ export function featureModel(d: NetworkDescription, weights: Weights, size: Netw
   return writeOnnx(graph);
 }
 
+/**
+ * A model of what enters one convolution of a network, named as its weights without ".weight" ("down.1.down"): output `maps`
+ * [batch, channel, …], for perceptual losses. The network sees its own scale. Throws ERR_SINO_MODEL where there is no such convolution.
+ */
+export function activationModel(
+  d: NetworkDescription,
+  weights: Weights,
+  size: NetworkSize,
+  layer: string,
+): Uint8Array<ArrayBuffer> {
+  const graph = networkGraph(d, weights, size, {});
+  const node = graph.nodes.find(({ inputs }) => inputs[1]?.name === `${layer}.weight`);
+  if (!node) {
+    const layers = graph.nodes.flatMap(({ type, inputs }) =>
+      /^Conv/.test(type) ? (inputs[1]!.name.match(/^(.*)\.weight$/)?.[1] ?? []) : [],
+    );
+    throw sinoError(
+      "ERR_SINO_MODEL",
+      `Expected the name of a convolution, one of ${layers.join(", ")}, but received ${layer}.`,
+    );
+  }
+  graph.outputs.clear();
+  graph.output("maps", node.inputs[0]!);
+  return writeOnnx(graph);
+}
+
 /** How much of the multiplications of a network's convolutions a calibration puts into 8 bits, 0 to 1. */
 export function shareInInt8(
   d: NetworkDescription,

@@ -6,7 +6,7 @@
  * `correction1`, `correction2`, `keep`, in half precision `scale` of the loss), the samples `input` and `target`, and `weight` [N] of each sample; where the
  * recipe asks for them `pose` [N, 3, 2] (warp.ts: then samples are larger than what the network sees), `noise`, `turn` [N], `gain` [N], `shift` [N], and for diffusion `t` [N] and `mix` [N, 4]: the network sees
  * mix₀·clean + mix₁·noise and is asked for mix₂·clean + mix₃·noise.
- * Outputs: the state after the step under the same names with `next_` before them, `loss` and `norm`. The state may be written where it was
+ * Outputs: the state after the step under the same names with `next_` before them, `loss`, `norm` and the discriminator's `criticLoss`. The state may be written where it was
  * read: what reads it comes before what writes it, value by value.
  */
 import { sinoError } from "../core/errors.ts";
@@ -291,6 +291,7 @@ export function stepGraph(options: StepGraphOptions): StepGraph {
     graph.output("next_critic", after.parameters);
     graph.output("next_criticFirst", after.first);
     graph.output("next_criticSecond", after.second);
+    graph.output("criticLoss", critic.own);
     // what overflows in the discriminator's gradient has to be seen, too
     if (scale) norm = add(norm, mul(after.norm, 0));
   }

@@ -40,6 +40,8 @@ export interface TrainingEvent {
   readonly loss: number;
   /** Of the gradient, before clipping. */
   readonly norm: number;
+  /** Of a discriminator trained alongside: ln 2 = 0.693 is one that cannot tell. */
+  readonly critic?: number;
   readonly rate: number;
   readonly seconds: number;
   /** Seconds that the step waited for its batch. */
@@ -274,13 +276,19 @@ class Run {
     if (isGood) [this.#state, this.#spare] = [this.#spare, this.#state];
     if (scaled) this.#progress = { ...this.#progress, scaling: scaled };
     const half = scaling && scaled ? { lossScale: scaling.scale, skipped: scaled.skipped } : {};
-    return { step: step + 1, steps, loss, norm, rate, seconds: (performance.now() - started) / 1000, ...half };
+    const critic = results["criticLoss"]?.data[0] as number | undefined;
+    const both = { loss, norm, ...(critic !== undefined && { critic }) };
+    return { step: step + 1, steps, ...both, rate, seconds: (performance.now() - started) / 1000, ...half };
   }
 
   #stateFeeds(): Record<string, Values> {
     return Object.fromEntries(Object.entries(this.#state).map(([name, data]) => [name, vector(data as Float32Array)]));
   }
 
+  /**
+   * Validates, and keeps the weights where they are better. Against a critic they are kept in any case: what it asks for is not in the
+   * loss of validation, which rises while it is learned.
+   */
   async #validate(): Promise<number | undefined> {
     const parameters = vector(this.#state.average ?? this.#state.parameters);
     const buffers = this.#state.buffers ? { buffers: vector(this.#state.buffers) } : {};
@@ -293,7 +301,8 @@ class Run {
     }
     if (count === 0) return undefined;
     const value = sum / count;
-    if (this.#progress.best === null || value < this.#progress.best) {
+    const isLast = this.#config.loss?.adversarial !== undefined;
+    if (isLast || this.#progress.best === null || value < this.#progress.best) {
       this.#progress = { ...this.#progress, best: value, bestStep: this.#progress.step };
       await this.#writeWeights("weights.safetensors");
     }

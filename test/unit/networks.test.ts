@@ -1,7 +1,14 @@
 /** Networks from JSON: what is refused and how, what is counted, and that use and training agree. */
 import assert from "node:assert/strict";
+import { readOnnx } from "../../lib/graph/index.ts";
 import { openSession } from "../../lib/models/session.ts";
-import { type NetworkDescription, networkModel, parseNetwork, summarize } from "../../lib/networks/index.ts";
+import {
+  activationModel,
+  type NetworkDescription,
+  networkModel,
+  parseNetwork,
+  summarize,
+} from "../../lib/networks/index.ts";
 import { hasOnnxRuntime, noOnnxRuntime } from "../support/onnxruntime.ts";
 import { randomFloats } from "../support/random.ts";
 import { testSuite } from "../support/suite.ts";
@@ -39,6 +46,32 @@ test("says so where sizes do not halve", () => {
     /Concat expected shapes that differ along axis 1 only/,
   );
   assert.throws(() => summarize({ ...unet, dimensions: 3 }, { batch: 1, size: [16, 16] }), /3 dimensions/);
+});
+
+test("features are what enters a convolution, and nothing behind it; a wrong name is told the right ones", () => {
+  const d: NetworkDescription = {
+    kind: "unet",
+    inChannels: 1,
+    outChannels: 1,
+    channels: [4, 6],
+    blocks: 1,
+    norm: "none",
+    unshuffle: 2,
+  };
+  const size = { batch: 3, size: [16, 24] };
+  const weights = new Map(
+    summarize(d, size).parameterSpecs.map(({ name, shape }) => [
+      name,
+      new Float32Array(shape.reduce((a, b) => a * b, 1)),
+    ]),
+  );
+  const graph = readOnnx(activationModel(d, weights, size, "down.0.down"));
+  assert.deepEqual(graph.outputs.get("maps")!.shape, [3, 4, 8, 12]);
+  assert.equal(graph.nodes.filter(({ type }) => /^Conv/.test(type)).length, 3);
+  assert.throws(
+    () => activationModel(d, weights, size, "down.0.conv"),
+    /one of first, .*up\.1\.up.*received down\.0\.conv/,
+  );
 });
 
 test.skipUnless(hasOnnxRuntime, noOnnxRuntime)("a model holds its weights, and says which are missing", async () => {
