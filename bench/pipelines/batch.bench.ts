@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { inputDigest } from "../../lib/batch/digest.ts";
+import { inputDigest } from "../../lib/batch/checksum.ts";
 import type { BatchEvent } from "../../lib/batch/events.ts";
 import type { runBatch as RunBatch } from "../../lib/batch/run.ts";
 import { volume } from "../../lib/core/arrays.ts";

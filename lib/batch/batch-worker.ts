@@ -7,12 +7,12 @@ import { writeFileAtomic } from "../core/files.ts";
 import { version } from "../core/version.ts";
 import { parseArraySpec } from "../data/array-files.ts";
 import type { Device } from "../native/job.ts";
-import { inputDigest } from "./digest.ts";
+import { inputDigest } from "./checksum.ts";
 import { failureOf } from "./failure.ts";
 import type { Share } from "./gate.ts";
 import type { JobFailure, PlannedJob, Seconds } from "./job.ts";
 import { donePath } from "./layout.ts";
-import { type DoneRecord, outputProofs } from "./result.ts";
+import { type DoneRecord, outputChecksums } from "./result.ts";
 import { withStage } from "./stage.ts";
 import type { Work, WorkContext } from "./work.ts";
 
@@ -86,7 +86,7 @@ async function run(job: PlannedJob, token: string, device: Device): Promise<void
           token,
           () => ask("commit"),
           async (folder) => {
-            const { inputFiles, inputDigests, outputs: known, slices, warnings, details } = await outputs(folder);
+            const { inputFiles, inputChecksums, outputs: known, slices, warnings, details } = await outputs(folder);
             signal.throwIfAborted();
             const done: DoneRecord = {
               software: "sinogram",
@@ -95,11 +95,11 @@ async function run(job: PlannedJob, token: string, device: Device): Promise<void
               id: job.id,
               input: job.input,
               configHash: job.configHash,
-              inputDigest: await inputDigest(inputFiles, signal, inputDigests),
+              inputDigest: await inputDigest(inputFiles, signal, inputChecksums),
               slices,
               warnings,
               ...details,
-              outputs: await outputProofs(folder, signal, known),
+              outputs: await outputChecksums(folder, signal, known),
             };
             await writeFileAtomic(donePath(folder), `${JSON.stringify(done, null, 2)}\n`);
             result = { slices, warnings };

@@ -3,10 +3,10 @@ import type { Dir, Dirent } from "node:fs";
 import { opendir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { sha256 } from "../core/digest.ts";
 import { ioError } from "../core/files.ts";
 import { parseArraySpec } from "../data/array-files.ts";
 import { groupSeries, readHeads } from "../data/dicom/list.ts";
-import { sha256 } from "./digest.ts";
 import { failureOf } from "./failure.ts";
 import type { JobFailure, JobRequest, Task } from "./job.ts";
 

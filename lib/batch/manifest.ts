@@ -2,10 +2,10 @@
 import { readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { sha256 } from "../core/digest.ts";
 import { sinoError } from "../core/errors.ts";
 import { ioError, writeFileAtomic } from "../core/files.ts";
 import { version } from "../core/version.ts";
-import { sha256 } from "./digest.ts";
 import type { PlannedJob, Task } from "./job.ts";
 import { logsFolder, manifestPath } from "./layout.ts";
 

@@ -1,6 +1,7 @@
 /** From requests to jobs: complete options, outputs that do not meet, and a hash of all that decides the result. */
 import { isAbsolute, join, normalize, sep } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { sha256 } from "../core/digest.ts";
 import { show, sinoError } from "../core/errors.ts";
 import { version } from "../core/version.ts";
 import { parseArraySpec } from "../data/array-files.ts";
@@ -8,7 +9,6 @@ import { canonicalJson } from "../data/dicom/uid.ts";
 import { muWater70keV } from "../physics/constants.ts";
 import type { Geometry } from "../tomography/geometry.ts";
 import { geometryToJson, readGeometry } from "../tomography/geometry-file.ts";
-import { sha256 } from "./digest.ts";
 import { safeName } from "./discover.ts";
 import type { JobRequest, JobSettings, PlannedJob, Task } from "./job.ts";
 import { reservedNames } from "./layout.ts";

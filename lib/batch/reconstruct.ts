@@ -10,11 +10,11 @@ import { toHounsfield } from "../image/hounsfield.ts";
 import { muWater70keV } from "../physics/constants.ts";
 import type { Geometry } from "../tomography/geometry.ts";
 import { createPlan, type Plan, type PlanOptions } from "../tomography/plan.ts";
-import { PassingDigest } from "./digest.ts";
+import { PassingChecksum } from "./checksum.ts";
 import type { Share } from "./gate.ts";
 import type { PlannedJob } from "./job.ts";
 import { memoryFor } from "./memory.ts";
-import { writeProven } from "./result.ts";
+import { writeWithChecksum } from "./result.ts";
 import type { Work } from "./work.ts";
 
 /** Slices that native/recon/fbp.cc has in hand. */
@@ -57,7 +57,7 @@ export const reconstructFile: Work = async (job, context) => {
   const { path } = parseArraySpec(job.input);
   const geometry = job.geometry!;
   await context.reserve(await fileBytes(path, geometry, hu));
-  const passing = new PassingDigest();
+  const passing = await PassingChecksum.start();
   const { array } = await context.timed("reading", () =>
     readArray(job.input, { reading: { memory: bytesFor, watch: (bytes, start) => passing.see(bytes, start) } }),
   );
@@ -76,11 +76,11 @@ export const reconstructFile: Work = async (job, context) => {
   });
   await context.commit(async (folder) => {
     await mkdir(folder);
-    const image = await writeProven(join(folder, "image.npy"), ...encodeNpy(images));
-    const digest = await passing.of(path);
+    const image = await writeWithChecksum(join(folder, "image.npy"), ...encodeNpy(images));
+    const checksum = await passing.of(path);
     return {
       inputFiles: [path],
-      inputDigests: new Map(digest ? [[path, digest]] : []),
+      inputChecksums: new Map(checksum ? [[path, checksum]] : []),
       outputs: { "image.npy": image },
       slices: images.shape.length === 3 ? images.shape[0]! : 1,
       warnings: [],

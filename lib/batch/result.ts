@@ -1,18 +1,12 @@
 /** The documents beside results: done.json proves what they were made from, failed.json says why there are none. */
 
-import { createHash } from "node:crypto";
 import { readdir, readFile, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ioError, writeFileAtomic } from "../core/files.ts";
 import { version } from "../core/version.ts";
-import { fileDigest } from "./digest.ts";
+import { type Checksum, checksumOf, fileChecksum } from "./checksum.ts";
 import type { JobFailure, PlannedJob } from "./job.ts";
 import { donePath, failedPath, redoPath } from "./layout.ts";
-
-export interface OutputProof {
-  bytes: number;
-  sha256: string;
-}
 
 export interface DoneRecord {
   software: "sinogram";
@@ -23,7 +17,7 @@ export interface DoneRecord {
   configHash: string;
   inputDigest: string;
   /** By file name. */
-  outputs: Record<string, OutputProof>;
+  outputs: Record<string, Checksum>;
   slices: number;
   warnings: readonly string[];
   /** What the task has to say: options, µ of water, geometry. */
@@ -76,35 +70,29 @@ export async function hasOutputs(target: string, { outputs }: DoneRecord): Promi
 }
 
 /** Of every file in a folder; of some it is `known`. */
-export async function outputProofs(
+export async function outputChecksums(
   folder: string,
   signal?: AbortSignal,
-  known: Readonly<Record<string, OutputProof>> = {},
-): Promise<Record<string, OutputProof>> {
-  const proofs: Record<string, OutputProof> = {};
+  known: Readonly<Record<string, Checksum>> = {},
+): Promise<Record<string, Checksum>> {
+  const checksums: Record<string, Checksum> = {};
   for (const name of (await readdir(folder)).sort())
-    proofs[name] = known[name] ?? (await fileDigest(join(folder, name), signal));
-  return proofs;
+    checksums[name] = known[name] ?? (await fileChecksum(join(folder, name), signal));
+  return checksums;
 }
 
 /** Writes a file and says what was written, without reading it again. Throws ERR_SINO_IO. */
-export async function writeProven(path: string, ...chunks: Uint8Array[]): Promise<OutputProof> {
+export async function writeWithChecksum(path: string, ...chunks: Uint8Array[]): Promise<Checksum> {
   await writeFileAtomic(path, ...chunks);
-  const hash = createHash("sha256");
-  let bytes = 0;
-  for (const chunk of chunks) {
-    hash.update(chunk);
-    bytes += chunk.length;
-  }
-  return { bytes, sha256: hash.digest("hex") };
+  return checksumOf(chunks);
 }
 
 /** Names of outputs that are not what done.json says any more. */
 export async function changedOutputs(target: string, { outputs }: DoneRecord, signal?: AbortSignal): Promise<string[]> {
   const changed: string[] = [];
-  for (const [name, { sha256 }] of Object.entries(outputs)) {
-    const found = await fileDigest(join(target, name), signal).catch(() => undefined);
-    if (found?.sha256 !== sha256) changed.push(name);
+  for (const [name, { xxh64 }] of Object.entries(outputs)) {
+    const found = await fileChecksum(join(target, name), signal).catch(() => undefined);
+    if (found?.xxh64 !== xxh64) changed.push(name);
   }
   return changed;
 }

@@ -1,8 +1,9 @@
 /** What a task gets from the batch, and what it gives back. */
 import type { Device } from "../native/job.ts";
+import type { Checksum } from "./checksum.ts";
 import type { Share } from "./gate.ts";
 import type { PlannedJob, Seconds } from "./job.ts";
-import type { DoneRecord, OutputProof } from "./result.ts";
+import type { DoneRecord } from "./result.ts";
 
 export interface WorkContext {
   signal: AbortSignal;
@@ -20,10 +21,10 @@ export interface WorkContext {
 /** The part of done.json that a task knows. */
 export interface DoneDetails {
   inputFiles: readonly string[];
-  /** SHA-256 of those input files that were read whole. */
-  inputDigests?: ReadonlyMap<string, string>;
+  /** XXH64 of those input files that were read whole. */
+  inputChecksums?: ReadonlyMap<string, string>;
   /** Of those outputs, by name, whose bytes were at hand; of the others the files are read. */
-  outputs?: Readonly<Record<string, OutputProof>>;
+  outputs?: Readonly<Record<string, Checksum>>;
   slices: number;
   warnings: readonly string[];
   details: object;

@@ -1,8 +1,8 @@
 /** `--method diffusion`: the network, and what is said of its slices. */
 import { join } from "node:path";
-import { fileDigest } from "../batch/digest.ts";
 import type { ArrayLike } from "../core/arrays.ts";
 import { sizeOf } from "../core/arrays.ts";
+import { fileDigest } from "../core/digest.ts";
 import {
   type ChainOptions,
   chainDefaults,

@@ -1,7 +1,7 @@
 /** `sinogram prune`: a trained network with fewer channels, trained again for what it lost. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileDigest } from "../batch/digest.ts";
+import { fileDigest } from "../core/digest.ts";
 import { makeFolder, writeFileAtomic } from "../core/files.ts";
 import { writeSafetensors } from "../data/safetensors.ts";
 import { loadTrained } from "../models/index.ts";

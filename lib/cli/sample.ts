@@ -1,6 +1,6 @@
 /** `sinogram sample`: images out of noise. */
 import { join } from "node:path";
-import { fileDigest } from "../batch/digest.ts";
+import { fileDigest } from "../core/digest.ts";
 import { writeFileAtomic } from "../core/files.ts";
 import { version } from "../core/version.ts";
 import { writeSyntheticSeries } from "../data/dicom/synthetic.ts";

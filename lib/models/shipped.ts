@@ -2,7 +2,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { fileDigest } from "../batch/digest.ts";
+import { fileDigest } from "../core/digest.ts";
 import { sinoError } from "../core/errors.ts";
 import { loadTrained, type Precision, type Trained } from "./trained.ts";
 

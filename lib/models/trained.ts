@@ -1,8 +1,8 @@
 /** Applying what `sinogram train` made to images of any size: in batches of tiles, several sessions at a time. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileDigest } from "../batch/digest.ts";
 import { type ArrayLike, sizeOf, type Volume, volume } from "../core/arrays.ts";
+import { fileDigest } from "../core/digest.ts";
 import { sinoError } from "../core/errors.ts";
 import { ioError } from "../core/files.ts";
 import { readSafetensors } from "../data/safetensors.ts";

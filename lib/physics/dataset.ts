@@ -9,8 +9,8 @@
 import { createHash } from "node:crypto";
 import { appendFile, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { fileDigest } from "../batch/digest.ts";
 import { type ArrayLike, checkArray, type TypedArray, volume } from "../core/arrays.ts";
+import { fileDigest } from "../core/digest.ts";
 import { show, sinoError } from "../core/errors.ts";
 import { ioError, makeFolder, writeFileAtomic } from "../core/files.ts";
 import { version } from "../core/version.ts";

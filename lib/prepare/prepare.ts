@@ -7,8 +7,8 @@
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { fileDigest, sha256 } from "../batch/digest.ts";
 import { type ArrayLike, sizeOf, type Volume, volume } from "../core/arrays.ts";
+import { fileDigest, sha256 } from "../core/digest.ts";
 import { show, sinoError } from "../core/errors.ts";
 import { makeFolder, writeFileAtomic } from "../core/files.ts";
 import { version } from "../core/version.ts";

@@ -1,7 +1,7 @@
 /** What a finished run leaves: one ONNX file in the units of the data, its weights by name, and a card. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { fileDigest } from "../batch/digest.ts";
+import { fileDigest } from "../core/digest.ts";
 import { writeFileAtomic } from "../core/files.ts";
 import { version } from "../core/version.ts";
 import { readSafetensors } from "../data/safetensors.ts";

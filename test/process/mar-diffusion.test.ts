@@ -2,8 +2,8 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { fileDigest } from "../../lib/batch/digest.ts";
 import { type Volume, volume } from "../../lib/core/arrays.ts";
+import { fileDigest } from "../../lib/core/digest.ts";
 import { readNpy, writeNpy } from "../../lib/data/npy.ts";
 import { nmar, openPrior } from "../../lib/mar/index.ts";
 import { loadTrained } from "../../lib/models/index.ts";

@@ -4,8 +4,8 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { fileDigest } from "../../lib/batch/digest.ts";
 import { volume } from "../../lib/core/arrays.ts";
+import { fileDigest } from "../../lib/core/digest.ts";
 import { readNpy, writeNpy } from "../../lib/data/npy.ts";
 import { writeSafetensors } from "../../lib/data/safetensors.ts";
 import { correctImages, segmentMetal, segmentMetalByNetwork } from "../../lib/mar/index.ts";

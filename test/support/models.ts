@@ -1,7 +1,7 @@
 /** Folders of small models, as `sinogram train` leaves them. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileDigest } from "../../lib/batch/digest.ts";
+import { fileDigest } from "../../lib/core/digest.ts";
 import { writeSafetensors } from "../../lib/data/safetensors.ts";
 import { type NetworkDescription, summarize } from "../../lib/networks/index.ts";
 import { randomFloats } from "./random.ts";
