@@ -7,7 +7,7 @@ import { mirrored } from "../models/tiles.ts";
 import { normalNoise } from "../physics/noise.ts";
 import type { TrainingConfig } from "./config.ts";
 import { type Labels, labelFeeds, readAllLabels } from "./labels.ts";
-import { copyCrop, drawCrop, numbers, readSamples, type Samples, Shuffle, wholeCrop } from "./samples.ts";
+import { type Crop, copyCrop, drawCrop, numbers, readSamples, type Samples, Shuffle, wholeCrop } from "./samples.ts";
 import type { Recipe } from "./step-graph.ts";
 import { poseMatrix, seenAround, widened } from "./warp.ts";
 
@@ -24,6 +24,8 @@ export interface Dataset {
   readonly labels: Labels;
   readonly trainCount: number;
   readonly validationCount: number;
+  /** Of targets that belong to no input, counted as inputs are. */
+  readonly apart?: { readonly trainCount: number; readonly validationCount: number } | undefined;
   /** Of the crops that the network sees. */
   readonly patch: readonly number[];
   /** What is read around a crop that will be turned and enlarged. */
@@ -49,7 +51,9 @@ export async function readDataset(config: TrainingConfig): Promise<Dataset> {
     );
   const factor = network.kind === "srresnet" ? (network.factor ?? 2) : 1;
   const size = input.size.map((n) => n * factor);
-  if ((target ?? input).count !== input.count || (target ?? input).size.join() !== size.join())
+  const isApart = config.task === "unpaired";
+  if (isApart) requireAlike(input, target ?? input, data.target ?? data.input);
+  else if ((target ?? input).count !== input.count || (target ?? input).size.join() !== size.join())
     throw sinoError(
       "ERR_SINO_SHAPE",
       `Expected ${input.count} targets of [${size.join(", ")}] for ${data.input} but ${data.target ?? data.input} holds ${(target ?? input).count} of [${(target ?? input).size.join(", ")}].`,
@@ -60,11 +64,12 @@ export async function readDataset(config: TrainingConfig): Promise<Dataset> {
       "ERR_SINO_SHAPE",
       `The network expected ${network.inChannels} channels but ${data.input} has ${input.channels}.`,
     );
-  const patch = data.patch ?? input.size;
-  if (patch.length !== dimensions || patch.some((n, i) => n > input.size[i]!))
+  const within = isApart ? input.size.map((n, i) => Math.min(n, (target ?? input).size[i]!)) : input.size;
+  const patch = data.patch ?? within;
+  if (patch.length !== dimensions || patch.some((n, i) => n > within[i]!))
     throw sinoError(
       "ERR_SINO_SHAPE",
-      `Expected a patch within [${input.size.join(", ")}] but received [${patch.join(", ")}].`,
+      `Expected a patch within [${within.join(", ")}] but received [${patch.join(", ")}].`,
     );
   if (data.turn && (patch.length !== 2 || patch[0] !== patch[1]))
     throw sinoError("ERR_SINO_SHAPE", `Expected square crops for turn but received [${patch.join(", ")}].`);
@@ -75,9 +80,22 @@ export async function readDataset(config: TrainingConfig): Promise<Dataset> {
       `Expected crops of two axes for rotate and zoom but received [${patch.join(", ")}].`,
     );
   const seen = isWarped ? seenAround(patch, input.size, data) : patch;
-  const kept = held?.count ?? Math.min(input.count - 1, Math.round(input.count * (validation as number)));
+  const split = (count: number) => {
+    const kept = held?.count ?? Math.min(count - 1, Math.round(count * (validation as number)));
+    return { trainCount: count - kept, validationCount: kept };
+  };
   const labels = await readAllLabels(config, own.count);
-  return { input, target, labels, trainCount: input.count - kept, validationCount: kept, patch, seen, factor };
+  const apart = isApart ? { apart: split((target ?? input).count) } : {};
+  return { input, target, labels, ...split(input.count), ...apart, patch, seen, factor };
+}
+
+/** Two sets without pairs have the same channels. Throws ERR_SINO_SHAPE. */
+function requireAlike(a: Samples, b: Samples, path: string): void {
+  if (a.channels !== b.channels)
+    throw sinoError(
+      "ERR_SINO_SHAPE",
+      `${path} expected ${a.channels} ${a.channels === 1 ? "channel" : "channels"}, as the input has, but has ${b.channels}.`,
+    );
 }
 
 /** Throws ERR_SINO_OUT_OF_RANGE for anything but 0 and 1. */
@@ -117,10 +135,17 @@ export const recipeOf = ({ data, task }: TrainingConfig, { seen }: Dataset): Rec
   shift: data.shift !== undefined,
 });
 
+interface Pick {
+  readonly sample: number;
+  readonly crop: Crop;
+}
+
 export class Batches {
   readonly #config: TrainingConfig;
   readonly #dataset: Dataset;
   readonly #shuffle: Shuffle;
+  /** Of targets that belong to no input. */
+  readonly #apart: Shuffle | undefined;
   readonly #mixes: Float64Array | undefined;
   readonly #weights: Float64Array | undefined;
 
@@ -128,6 +153,8 @@ export class Batches {
     this.#config = config;
     this.#dataset = dataset;
     this.#shuffle = new Shuffle(dataset.trainCount, config.seed ?? 0);
+    // of another seed: sets of one length would be paired for good
+    this.#apart = dataset.apart && new Shuffle(dataset.apart.trainCount, (config.seed ?? 0) + 1);
     if (config.task !== "diffusion") return;
     const { kind = "cosine", steps = 1000, prediction = "epsilon", shift, minSnr } = config.diffusion ?? {};
     const schedule = noiseSchedule({ kind, steps, shift });
@@ -138,28 +165,43 @@ export class Batches {
   /** What step 0, 1, … of training is fed besides the state. */
   train(step: number): Promise<Feeds> {
     const { batch, data, seed = 0 } = this.#config;
-    const { input, patch } = this.#dataset;
+    const { input, target, patch } = this.#dataset;
     const next = numbers(seed, noiseStream + step);
-    const picks = Array.from({ length: batch }, (_, i) => ({
-      sample: this.#shuffle.at(step * batch + i),
-      crop: drawCrop(input.size, patch, data.flip ?? false, next),
-    }));
-    return this.#feeds(picks, noiseStream + step, next);
+    const drawn = (shuffle: Shuffle, size: readonly number[]): Pick[] =>
+      Array.from({ length: batch }, (_, i) => ({
+        sample: shuffle.at(step * batch + i),
+        crop: drawCrop(size, patch, data.flip ?? false, next),
+      }));
+    const picks = drawn(this.#shuffle, input.size);
+    const others = this.#apart && drawn(this.#apart, target!.size);
+    return this.#feeds({ picks, others }, noiseStream + step, next);
   }
 
   /** The batches of the validation samples: the same at every validation, in the middle of each image, nothing mirrored. */
   async *validation(): AsyncGenerator<{ feeds: Feeds; count: number }> {
     const { batch, seed = 0 } = this.#config;
-    const { input, patch, trainCount, validationCount } = this.#dataset;
-    const middle = { ...wholeCrop(patch), first: input.size.map((n, i) => (n - patch[i]!) >> 1) };
+    const { input, target, patch, trainCount, validationCount, apart } = this.#dataset;
+    const middle = (size: readonly number[]) => ({
+      ...wholeCrop(patch),
+      first: size.map((n, i) => (n - patch[i]!) >> 1),
+    });
     for (let first = 0; first < validationCount; first += batch) {
       const count = Math.min(batch, validationCount - first);
       const picks = Array.from({ length: batch }, (_, i) => ({
         sample: trainCount + first + Math.min(i, count - 1),
-        crop: middle,
+        crop: middle(input.size),
       }));
+      // those of the other set as often as it takes
+      const others =
+        apart &&
+        picks.map((_, i) => ({
+          sample:
+            (apart.validationCount ? apart.trainCount : 0) +
+            ((first + i) % (apart.validationCount || apart.trainCount)),
+          crop: middle(target!.size),
+        }));
       const stream = validationStream + first;
-      const feeds = await this.#feeds(picks, stream, numbers(seed, stream), true);
+      const feeds = await this.#feeds({ picks, others }, stream, numbers(seed, stream), true);
       const weight = feeds["weight"]!.data as Float32Array;
       weight.fill(0, count);
       yield { feeds, count };
@@ -167,7 +209,7 @@ export class Batches {
   }
 
   async #feeds(
-    picks: readonly { sample: number; crop: ReturnType<typeof wholeCrop> }[],
+    { picks, others }: { picks: readonly Pick[]; others?: readonly Pick[] | undefined },
     stream: number,
     next: () => number,
     isValidation = false,
@@ -177,12 +219,12 @@ export class Batches {
     const n = picks.length;
     const isWarped = isWarping(data) && !isValidation;
     const crops = picks.map(({ crop }) => (isWarped ? widened(crop, patch, seen, input.size) : { crop, middle: [] }));
-    const take = (from: Samples, times = 1): Values => {
+    const places = picks.map(({ sample }, i) => ({ sample, crop: crops[i]!.crop }));
+    const take = (from: Samples, times = 1, at: readonly Pick[] = places): Values => {
       const size = (isWarped ? seen : patch).map((m) => m * times);
       const length = from.channels * sizeOf(size);
       const values = new Float32Array(n * length);
-      picks.forEach(({ sample }, i) => {
-        const { crop } = crops[i]!;
+      at.forEach(({ sample, crop }, i) => {
         const first = crop.first.map((at) => at * times);
         copyCrop(from, sample, size, { ...crop, first }, values, i * length);
       });
@@ -195,7 +237,8 @@ export class Batches {
       feeds["input"] = blinded(feeds["target"], next);
       // so many pixels count
       feeds["weight"] = perSample(() => cell ** patch.length);
-    } else if (this.#config.task !== "diffusion") feeds["target"] = target ? take(target, factor) : feeds["input"]!;
+    } else if (this.#config.task !== "diffusion")
+      feeds["target"] = target ? take(target, factor, others) : feeds["input"]!;
     if (isWarped) {
       const { rotate = 0, zoom = [1, 1] } = data;
       const matrices = crops.flatMap(({ middle }) => {

@@ -11,7 +11,7 @@ const share = z.number().min(0).max(1);
 const dataSchema = z.strictObject({
   /** Array file [n, …] or [n, C, …]: what the network sees; for diffusion the clean images. */
   input: z.string(),
-  /** What it should make of it; default: the input itself. */
+  /** What it should make of it; default: the input itself. Of the task unpaired other images, so many as there are. */
   target: z.string().optional(),
   /** Share of the samples kept for validation, taken from the end, or an array file of other inputs; default 0.1. */
   validation: z.union([share, z.string()]).optional(),
@@ -49,7 +49,7 @@ const dataSchema = z.strictObject({
 
 const schema = z.strictObject({
   network: z.unknown(),
-  task: z.enum(["regression", "diffusion", "segmentation", "noise2void"]).optional(),
+  task: z.enum(["regression", "diffusion", "segmentation", "noise2void", "unpaired"]).optional(),
   data: dataSchema,
   loss: z
     .strictObject({
@@ -61,6 +61,9 @@ const schema = z.strictObject({
       dice: z.number().min(0).optional(),
       /** An ONNX file whose output of both is compared. */
       perceptual: z.strictObject({ model: z.string(), weight: positive }).optional(),
+      /** Of the task unpaired: what comes back against what went, and what is made of images that look right. */
+      cycle: positive.optional(),
+      identity: z.number().min(0).optional(),
       adversarial: z.strictObject({ network: z.unknown(), weight: positive }).optional(),
     })
     .optional(),
@@ -174,6 +177,41 @@ function checkSegmentation({ task, data, loss, network }: TrainingConfig, source
   if (!isFit) throw refuse('the task segmentation expected an n2n-unet, or a unet without "time" and "residual".');
 }
 
+const cycleLosses: readonly string[] = ["cycle", "identity"];
+
+/** What learning from images without pairs goes with. */
+function checkUnpaired({ task, data, loss = {}, network }: TrainingConfig, source: string): void {
+  const refuse = (what: string) => sinoError("ERR_SINO_IO_FORMAT", `${source}: ${what}`);
+  const given = Object.entries(loss).flatMap(([name, weight]) => (weight === undefined ? [] : name));
+  if (task !== "unpaired") {
+    const own = given.find((name) => cycleLosses.includes(name));
+    if (own) throw refuse(`the loss ${own} is of images without pairs: it needs the task unpaired.`);
+    return;
+  }
+  if (data.target === undefined)
+    throw refuse("the task unpaired expected data.target, an array file of images of the other look.");
+  if (!loss.adversarial)
+    throw refuse(
+      'the task unpaired expected loss.adversarial, a critic: { "network": { "kind": "patchgan", … }, "weight": 1 }.',
+    );
+  const wrong = given.find((name) => name !== "adversarial" && !cycleLosses.includes(name));
+  if (wrong) throw refuse(`the task unpaired has no pairs to compare: cycle and identity instead of ${wrong}.`);
+  const spoilt = (["rotate", "zoom", "noise"] as const).find((field) => data[field] !== undefined);
+  if (spoilt)
+    throw refuse(`the task unpaired learns how images look: ${spoilt} would change that; leave out data.${spoilt}.`);
+  const asked = (["classes", "values", "context"] as const).find((field) => data[field] !== undefined);
+  if (asked) throw refuse(`the task unpaired expected a network of images alone: leave out data.${asked}.`);
+  if (typeof data.validation === "string")
+    throw refuse("the task unpaired keeps a share of both sets: give data.validation as a share.");
+  const isUnet = network.kind === "unet";
+  const isConditional = isUnet && (network.time || network.classes || network.values || network.context);
+  const outs = "outChannels" in network ? (network.outChannels ?? network.inChannels) : network.inChannels;
+  if (isConditional || outs !== network.inChannels || /srresnet|discriminator|patchgan/.test(network.kind))
+    throw refuse(
+      "the task unpaired expected a network that makes images of images, as many channels out as in, and takes nothing else.",
+    );
+}
+
 /** What a teacher and blind spots go with. */
 function checkSelf({ task = "regression", data, loss, network, teacher }: TrainingConfig, source: string): void {
   const refuse = (what: string) => sinoError("ERR_SINO_IO_FORMAT", `${source}: ${what}`);
@@ -216,6 +254,7 @@ export function parseTraining(json: unknown, source = "training"): TrainingConfi
   };
   if (config.task === "diffusion" && !(config.network.kind === "unet" && config.network.time))
     throw sinoError("ERR_SINO_IO_FORMAT", `${source}: the task diffusion expected a unet with "time": true.`);
+  checkUnpaired(config, source);
   checkSegmentation(config, source);
   checkSelf(config, source);
   return config;

@@ -63,3 +63,7 @@ export function diceLoss(logits: Tensor, mask: Tensor): Tensor {
 /** Binary cross-entropy of logits against all ones ("real") or all zeros: what adversarial training asks of both sides. */
 export const realLoss = (logits: Tensor): Tensor => perSample(softplus(mul(logits, -1)));
 export const fakeLoss = (logits: Tensor): Tensor => perSample(softplus(logits));
+
+/** The same, asked as least squares (X. Mao et al., "Least squares generative adversarial networks", ICCV 2017). */
+export const realSquares = (logits: Tensor): Tensor => perSample(square(sub(logits, 1)));
+export const fakeSquares = (logits: Tensor): Tensor => perSample(square(logits));

@@ -40,13 +40,14 @@ import {
   type Source,
   summarize,
 } from "../networks/index.ts";
-import { bceLoss, diceLoss, fakeLoss, l1, l2, realLoss, ssimLoss } from "./losses.ts";
+import { bceLoss, diceLoss, fakeLoss, fakeSquares, l1, l2, realLoss, realSquares, ssimLoss } from "./losses.ts";
 import { adamStep, averaged, type OptimizerOptions } from "./optimizer.ts";
 import { lengthOf, VectorSource } from "./state.ts";
+import { addCycles, type CycleLoss, type Judged, ofBoth } from "./unpaired.ts";
 import { warped } from "./warp.ts";
 
 /** Weights of the terms of a loss; those left out are zero. */
-export interface LossDescription {
+export interface LossDescription extends CycleLoss {
   readonly l1?: number | undefined;
   readonly l2?: number | undefined;
   readonly ssim?: number | undefined;
@@ -62,7 +63,7 @@ export interface LossDescription {
 /** What is done to the samples before the network sees them. */
 export interface Recipe {
   /** Targets of segmentation are masks, which are neither scaled nor changed by gain and shift. */
-  readonly task?: "regression" | "diffusion" | "segmentation" | "noise2void" | undefined;
+  readonly task?: "regression" | "diffusion" | "segmentation" | "noise2void" | "unpaired" | undefined;
   /** Values become (value − offset) · factor. */
   readonly offset?: number | undefined;
   readonly factor?: number | undefined;
@@ -101,7 +102,7 @@ export interface StepGraph {
   readonly model: Uint8Array<ArrayBuffer>;
   readonly parameters: readonly ParameterSpec[];
   readonly buffers: readonly ParameterSpec[];
-  /** Of the discriminator; its state is `critic`, `criticFirst` and `criticSecond`. */
+  /** Of the discriminators; their state is `critic`, `criticFirst` and `criticSecond`. */
   readonly critic: readonly ParameterSpec[];
   readonly targetShape: readonly number[];
 }
@@ -141,8 +142,7 @@ export function scaled(x: Tensor, { offset = 0, factor = 1 }: Recipe): Tensor {
 
 interface Losses {
   readonly loss: Tensor;
-  readonly y: Tensor;
-  readonly target: Tensor;
+  readonly judged: readonly Judged[];
 }
 
 /** What a teacher makes of x, which it sees in its own scale. */
@@ -201,31 +201,48 @@ function addLoss(source: VectorSource, options: StepGraphOptions, outputShape: r
     x = add(mul(clean, mix[0]!), mul(noise, mix[1]!));
     target = add(mul(clean, mix[2]!), mul(noise, mix[3]!));
   } else if (recipe.noise) x = add(x, mul(graph.input("noise", spec!.shape), recipe.noise));
+  if (recipe.task === "unpaired") return addCycles(source, network, { a: x, b: target, weight }, options.loss);
   const inputs: Record<string, Tensor> = { x };
   for (const { name, shape, type } of others) inputs[name] = graph.input(name, shape, type);
   const y = addNetwork(new Scope(source), inputs, network);
   if (options.teacher && source.isTraining) target = taught(x, options.teacher, recipe);
   // blind spots are where the input is not what the target is; elsewhere the network could copy
   const judged = recipe.task === "noise2void" ? where(equal(x, target), target, y) : y;
-  return { loss: lossOf(judged, target, weight, options.loss), y, target };
+  return {
+    loss: lossOf(judged, target, weight, options.loss),
+    judged: [{ name: "critic", fake: y, real: target }],
+  };
 }
 
-/** A discriminator beside the network: what it adds to the network's loss, its own loss, and its parameters. */
-function addCritic(graph: Graph, { y, target }: Losses, network: NetworkDescription) {
-  const size = { batch: y.shape[0]!, size: y.shape.slice(2) };
-  const { parameterSpecs: parameters, bufferSpecs } = summarize(network, size);
+/** A discriminator for each of several kinds of images: what they add to the network's loss, their own loss, and their parameters. */
+function addCritics(graph: Graph, judged: readonly Judged[], network: NetworkDescription, isLeastSquares: boolean) {
+  const { shape } = judged[0]!.fake;
+  const own = summarize(network, { batch: shape[0]!, size: shape.slice(2) });
+  const named = (specs: readonly ParameterSpec[]) =>
+    judged.flatMap((j) => specs.map((spec) => ({ ...spec, name: `${j.name}.${spec.name}` })));
+  const [parameters, buffers] = [named(own.parameterSpecs), named(own.bufferSpecs)];
   const vector = graph.input("critic", [lengthOf(parameters)]);
-  // it is only ever used on batches, so nobody needs its running statistics
-  const idle = lengthOf(bufferSpecs);
+  // they are only ever used on batches, so nobody needs their running statistics
+  const idle = lengthOf(buffers);
   const vectors = {
     parameters: vector,
     buffers: idle > 0 ? graph.constant(new Float32Array(idle), [idle]) : undefined,
   };
-  const source = new VectorSource(vectors, { parameters, buffers: bufferSpecs }, { isTraining: true });
-  const logits = (x: Tensor) => addNetwork(new Scope(source), { x }, network);
-  const [fake, real] = [logits(y), logits(target)];
-  const own = mul(add(reduceMean(realLoss(real), [0]), reduceMean(fakeLoss(fake), [0])), 0.5);
-  return { vector, parameters, source, own, fooled: reduceMean(realLoss(fake), [0]) };
+  const source = new VectorSource(vectors, { parameters, buffers }, { isTraining: true });
+  const [isReal, isFake] = isLeastSquares ? [realSquares, fakeSquares] : [realLoss, fakeLoss];
+  const mean = (t: Tensor) => reduceMean(t, [0]);
+  const terms = judged.map(({ name, fake, real }) => {
+    const logits = (x: Tensor) => addNetwork(new Scope(source).in(name), { x }, network);
+    const [ofFake, ofReal] = [logits(fake), logits(real)];
+    return { own: mul(add(mean(isReal(ofReal)), mean(isFake(ofFake))), 0.5), fooled: mean(isReal(ofFake)) };
+  });
+  return {
+    vector,
+    parameters,
+    source,
+    own: sum(...terms.map((t) => t.own)),
+    fooled: sum(...terms.map((t) => t.fooled)),
+  };
 }
 
 interface Frame {
@@ -236,8 +253,14 @@ interface Frame {
   readonly targetShape: readonly number[];
 }
 
-function frame(name: string, { network, size, frugal = false }: StepGraphOptions, isTraining: boolean): Frame {
-  const { parameterSpecs: parameters, bufferSpecs: buffers, outputShape: targetShape } = summarize(network, size);
+function frame(name: string, options: StepGraphOptions, isTraining: boolean): Frame {
+  const { network, size, frugal = false, recipe } = options;
+  const { parameterSpecs, bufferSpecs, outputShape: targetShape } = summarize(network, size);
+  const isBoth = recipe?.task === "unpaired";
+  const [parameters, buffers] = [parameterSpecs, bufferSpecs].map((specs) => (isBoth ? ofBoth(specs) : specs)) as [
+    readonly ParameterSpec[],
+    readonly ParameterSpec[],
+  ];
   const graph = new Graph(name);
   const vectors = {
     parameters: graph.input("parameters", [lengthOf(parameters)]),
@@ -269,7 +292,8 @@ export function stepGraph(options: StepGraphOptions): StepGraph {
   };
   const losses = addLoss(source, options, targetShape);
   const { adversarial } = options.loss;
-  const critic = adversarial && addCritic(graph, losses, adversarial.network);
+  const isLeastSquares = options.recipe?.task === "unpaired";
+  const critic = adversarial && addCritics(graph, losses.judged, adversarial.network, isLeastSquares);
   const loss = critic ? add(losses.loss, mul(critic.fooled, adversarial.weight)) : losses.loss;
   const scale = options.half ? graph.input("scale", []) : undefined;
   const slope = (of: Tensor, by: VectorSource) => (scale ? div(slopeOf(mul(of, scale), by), scale) : slopeOf(of, by));

@@ -31,6 +31,7 @@ import { afterGood, afterOverflow, firstScaling } from "./scaling.ts";
 import { rateFactor } from "./schedule.ts";
 import { lengthOf, views } from "./state.ts";
 import { type LossDescription, lossGraph, type StepGraph, type StepGraphOptions, stepGraph } from "./step-graph.ts";
+import { ways } from "./unpaired.ts";
 
 /** One line of `log.ndjson`. */
 export interface TrainingEvent {
@@ -304,7 +305,7 @@ class Run {
     const isLast = this.#config.loss?.adversarial !== undefined;
     if (isLast || this.#progress.best === null || value < this.#progress.best) {
       this.#progress = { ...this.#progress, best: value, bestStep: this.#progress.step };
-      await this.#writeWeights("weights.safetensors");
+      await this.#writeWeights();
     }
     return value;
   }
@@ -322,19 +323,27 @@ class Run {
     await writeCheckpoint(folder, this.#graph, this.#state, this.#progress);
   }
 
-  #writeWeights(name: string): Promise<void> {
+  async #writeWeights(): Promise<void> {
     const tensors = namedWeights(this.#graph, this.#state);
-    return writeSafetensors(join(this.#options.folder, name), {
-      tensors,
-      metadata: { network: JSON.stringify(this.#config.network), step: String(this.#progress.step) },
-    });
+    const metadata = { network: JSON.stringify(this.#config.network), step: String(this.#progress.step) };
+    for (const { folder, prefix } of exportsOf(this.#config, this.#options.folder)) {
+      await makeFolder(folder);
+      const own = [...tensors].filter(([name]) => name.startsWith(prefix));
+      await writeSafetensors(join(folder, "weights.safetensors"), {
+        tensors: new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor])),
+        metadata,
+      });
+    }
   }
 
   async #export(): Promise<string> {
-    if (this.#progress.best === null) await this.#writeWeights("weights.safetensors");
+    if (this.#progress.best === null) await this.#writeWeights();
     const { patch, labels } = this.#dataset;
     const size = { batch: 1, size: patch, contextLength: labels.context?.length };
-    return exportModel(this.#config, this.#options.folder, size, this.#progress);
+    const models: string[] = [];
+    for (const { folder, config } of exportsOf(this.#config, this.#options.folder))
+      models.push(await exportModel(config, folder, size, this.#progress));
+    return models[0]!;
   }
 
   async close(): Promise<void> {
@@ -343,11 +352,23 @@ class Run {
   }
 }
 
-/** Puts the weights of a file into a vector. Throws ERR_SINO_MODEL where the file is another network's. */
+/** What a run leaves to be used: its network; of two that undo each other the other one, too, in the folder `back`. */
+function exportsOf(config: TrainingConfig, folder: string) {
+  if (config.task !== "unpaired") return [{ folder, config, prefix: "" }];
+  const { name = "network", data } = config;
+  const back = { ...config, name: `${name}-back`, data: { ...data, input: data.target!, target: data.input } };
+  const [there, again] = ways.map((way) => `${way}.`) as [string, string];
+  return [
+    { folder, config, prefix: there },
+    { folder: join(folder, "back"), config: back, prefix: again },
+  ];
+}
+
+/** Puts the weights of a file into a vector; of two networks into both. Throws ERR_SINO_MODEL where the file is another network's. */
 async function startFrom(path: string, specs: readonly ParameterSpec[], vector: Float32Array): Promise<void> {
   const { tensors } = await readSafetensors(path);
   for (const [name, part] of views(specs, vector)) {
-    const data = tensors.get(name)?.data;
+    const data = tensors.get(name.replace(/^(a2b|b2a)\./, ""))?.data;
     if (data?.length !== part.length)
       throw sinoError(
         "ERR_SINO_MODEL",
