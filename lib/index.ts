@@ -160,6 +160,14 @@ export {
 } from "./restore/explain.ts";
 export { type LowDoseOptions, lowDoseImages } from "./restore/low-dose.ts";
 export { type CorrectMotionOptions, correctMotion, type MotionCorrected } from "./restore/motion.ts";
+export {
+  type DegradationPipeline,
+  type Degraded,
+  type DegradeOptions,
+  degradationPresets,
+  degrade,
+  parsePipeline,
+} from "./restore/pipeline.ts";
 export { type QuietPlaces, quietPlaces } from "./restore/quiet.ts";
 export { type Refocused, type Refocusing, type RefocusOptions, refocus } from "./restore/refocus.ts";
 export { type EnlargeOptions, enlarge, superResolve } from "./restore/super-resolve.ts";

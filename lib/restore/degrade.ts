@@ -22,7 +22,7 @@ const isFraction = (f: number) => f > 0 && f <= 1;
 const isWhole = (n: number) => Number.isSafeInteger(n) && n >= 1;
 
 /** `count` numbers between 0 and 1, from a seed; `stream` keeps several uses apart. */
-async function uniforms(seed: number, stream: number, count: number): Promise<Float64Array> {
+export async function uniforms(seed: number, stream: number, count: number): Promise<Float64Array> {
   const output = new Int32Array(count);
   const parameters = { device: "cpu", seed: checkSeed(seed), stream, first: 0, count };
   await runJob("randomBits", { ...parameters, output });
@@ -30,7 +30,7 @@ async function uniforms(seed: number, stream: number, count: number): Promise<Fl
 }
 
 /** Every `step`-th of `count` entries of an axis, from `first` on, without copying. */
-function part(array: ArrayLike, axis: number, first: number, step: number, count: number): ArrayLike {
+export function part(array: ArrayLike, axis: number, first: number, step: number, count: number): ArrayLike {
   const stride = [...(array.stride ?? rowMajorStride(array.shape))];
   const offset = (array.offset ?? 0) + first * stride[axis]!;
   const shape = array.shape.with(axis, count);
