@@ -126,7 +126,16 @@ function addMar(program: Commander, start: Start): void {
         "noise",
       ]),
     )
-    .option("--strength <share>", "diffusion: how much noise the start gets; default 0.05", fraction)
+    .addOption(
+      new Option("--anatomy <name>", "diffusion: how much noise the start gets, by metal; default general").choices([
+        "general",
+        "head",
+        "chest",
+        "abdomen",
+        "pelvis",
+      ]),
+    )
+    .option("--strength <share>", "diffusion: how much, whatever the metal", fraction)
     .addOption(
       new Option("--sampler <name>", "diffusion: default renoise").choices(["renoise", "ddim", "dpm-solver", "unipc"]),
     )

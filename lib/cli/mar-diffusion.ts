@@ -22,21 +22,22 @@ import type { MarOptions } from "./mar.ts";
 /** The prior that comes with the package. */
 const priorName = "ct-prior";
 
-export function chainOf({ steps, strength, sampler, weightMask, fusion, seed }: MarOptions): ChainOptions {
-  return { steps, strength, sampler, weightMask, fusion, seed };
+export function chainOf({ anatomy, steps, strength, sampler, weightMask, fusion, seed }: MarOptions): ChainOptions {
+  return { anatomy, steps, strength, sampler, weightMask, fusion, seed };
 }
 
 /** All that the result follows from, for records and the identity of derived series. */
 export async function diffusionDetails(given: MarOptions) {
   const chosen = Object.entries(chainOf(given)).filter(([, value]) => value !== undefined);
-  const { guarded: _, strength, ...rest } = { ...chainDefaults, ...(Object.fromEntries(chosen) as ChainOptions) };
+  const known: ChainOptions = { ...chainDefaults, ...Object.fromEntries(chosen) };
+  const { guarded: _, anatomy, strength, ...rest } = known;
   const start = given.start ?? "nmar";
   const { model = priorName, precision } = given;
   const network = (await fileDigest(join(await modelFolder(model), "weights.safetensors"))).sha256;
   return {
     start,
+    ...(start !== "noise" && (strength === undefined ? { anatomy } : { strength })),
     ...rest,
-    ...(start !== "noise" && { strength }),
     network,
     ...(precision === "int8" && { precision }),
   };

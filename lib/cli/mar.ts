@@ -1,7 +1,7 @@
 /** `sinogram mar`: which of its three ways in a command line asks for. */
 import { stat } from "node:fs/promises";
 import { ioError } from "../core/files.ts";
-import type { ChainSampler, DiffusionStart, Fusion, WeightMask } from "../mar/diffusion/index.ts";
+import type { Anatomy, ChainSampler, DiffusionStart, Fusion, WeightMask } from "../mar/diffusion/index.ts";
 import type { MarMethod } from "../mar/sinogram.ts";
 import type { Precision } from "../models/trained.ts";
 import type { FilterName } from "../tomography/fbp.ts";
@@ -16,6 +16,7 @@ export interface MarOptions {
   precision?: Precision;
   steps?: number;
   start?: DiffusionStart;
+  anatomy?: Anatomy;
   strength?: number;
   sampler?: ChainSampler;
   weightMask?: WeightMask;
@@ -62,6 +63,7 @@ const forDiffusion = [
   "precision",
   "steps",
   "start",
+  "anatomy",
   "strength",
   "sampler",
   "weightMask",
@@ -72,6 +74,8 @@ const forDiffusion = [
 function checkDiffusion(given: MarOptions): void {
   const { method, sinogram, model } = given;
   const isAuto = method === "auto" && sinogram !== undefined;
+  if (given.strength !== undefined)
+    refuse(given, ["anatomy"], "says how much noise the start gets, and so does --strength: give one of them");
   if (method !== "diffusion") {
     refuse(given, isAuto ? ["start"] : forDiffusion, "is for --method diffusion");
     const others = forDiffusion.filter((name) => name !== "model");
@@ -79,8 +83,8 @@ function checkDiffusion(given: MarOptions): void {
     return;
   }
   refuse(given, ["passes", "filter", "cutoff"], "is not for --method diffusion");
-  if (given.start === "noise" && given.strength !== undefined)
-    throw new UsageError("--strength is for chains that start from an image, not for --start noise.");
+  if (given.start === "noise")
+    refuse(given, ["anatomy", "strength"], "is for chains that start from an image, not for --start noise");
   if (given.sinogram === undefined && given.start === "polychromatic")
     throw new UsageError("--start polychromatic inverts measured rays and needs --sinogram; an image has none.");
 }

@@ -5,6 +5,7 @@ import { dualDomain, noiseSchedule, timesteps } from "../../lib/diffusion/index.
 import { gaussian } from "../../lib/image/gaussian.ts";
 import { toAttenuation } from "../../lib/image/hounsfield.ts";
 import { dilate } from "../../lib/image/morphology.ts";
+import { anatomies, strengthFor } from "../../lib/mar/diffusion/anatomy.ts";
 import { chainPlan, chainSamplers, chainSettings, fills, runChain } from "../../lib/mar/diffusion/chain.ts";
 import { fusionSteps, fusions, maskImage, weightMasks } from "../../lib/mar/diffusion/weights.ts";
 import {
@@ -195,6 +196,26 @@ test("a slice depends on seed and number alone; one without metal is the plain r
   assertClose(at(three.images, 1), (await fbp(sinogram, geometry)).data, { atol: 0 });
 });
 
+test("an anatomy says how much noise the start gets, by the share of the image that is metal; a strength outweighs it", async () => {
+  // 78 of 9216 pixels are metal: many
+  const made = async (options: object) =>
+    (await diffusionMar(sinogram, geometry, noisy, { metalMask: mask, steps: 2, guarded: false, ...options })).images;
+  const says = async (x: Volume) => volume(x.data.map((v) => 0.5 * v) as Float32Array<ArrayBuffer>, [n, n]);
+  const noisy = oracle(bodyHu, { says, schedule: noiseSchedule({ kind: "cosine", steps: 1000 }) });
+  for (const anatomy of anatomies)
+    assert.equal(
+      (await made({ anatomy })).data,
+      (await made({ strength: strengthFor(anatomy, 78 / area) })).data,
+      anatomy,
+    );
+  assert.equal((await made({ anatomy: "head", strength: 0.3 })).data, (await made({ strength: 0.3 })).data);
+  assert.not.equal((await made({ strength: 0.3 })).data, (await made({ anatomy: "head" })).data);
+  assert.is(strengthFor("head", 0), 0.05);
+  assert.is(strengthFor("head", 0.5), 0.1);
+  // halfway in the logarithm
+  assert.ok(Math.abs(strengthFor("head", Math.sqrt(6e-4 * 6e-3)) - 0.075) < 1e-12);
+});
+
 test("NaN from the network: that slice is what it started from and counts as failed, the other is corrected", async () => {
   let asked = 0;
   const good = oracle(bodyHu);
@@ -237,6 +258,7 @@ test("aborts with the reason, and refuses what cannot be", async () => {
     assertRejects(() => diffusionMar(given, geometry, good, { metalMask: mask, ...options }), code);
   await refused("ERR_SINO_OUT_OF_RANGE", { steps: 101 });
   await refused("ERR_SINO_OUT_OF_RANGE", { strength: 0 });
+  await refused("ERR_SINO_OUT_OF_RANGE", { anatomy: "knee" });
   await refused("ERR_SINO_OUT_OF_RANGE", { start: "li" });
   await refused("ERR_SINO_OUT_OF_RANGE", { sampler: "euler" });
   await refused("ERR_SINO_OUT_OF_RANGE", { weightMask: "edge" });

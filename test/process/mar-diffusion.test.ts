@@ -96,8 +96,8 @@ test("of a sinogram: the record says how, the same seed gives the same image, an
   const { sha256 } = await fileDigest(join(model, "weights.safetensors"));
   assert.equal(first.record.diffusion, {
     start: "nmar",
+    anatomy: "general",
     steps: 3,
-    strength: 0.05,
     sampler: "renoise",
     weightMask: "fbp",
     fusion: "dudodp",
@@ -176,6 +176,8 @@ test("refuses models that do not fit and options that do not belong, and writes 
   await refused(model, /at most as many sampling steps as the schedule has training steps, 50/, "--steps", "51");
   await refused(model, /--passes/, "--passes", "2");
   await refused(model, /--strength/, "--start", "noise", "--strength", "0.5");
+  await refused(model, /--anatomy/, "--start", "noise", "--anatomy", "head");
+  await refused(model, /--anatomy.*--strength/, "--anatomy", "head", "--strength", "0.5");
   await refused(model, /--model is for --method diffusion/, "--method", "nmar");
   await refused(await modelFolder({ training: { task: "regression" } }), /task "diffusion"/);
   await refused(

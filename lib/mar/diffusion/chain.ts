@@ -23,6 +23,7 @@ import type { OperationOptions } from "../../native/job.ts";
 import { checkSeed, normalNoise } from "../../physics/noise.ts";
 import type { Geometry } from "../../tomography/geometry.ts";
 import { createPlan, type Plan } from "../../tomography/plan.ts";
+import { type Anatomy, anatomies, strengthFor } from "./anatomy.ts";
 import type { DiffusionPrior } from "./prior.ts";
 import { type Fusion, fusionSteps, fusions, maskImage, type WeightMask, weightMasks } from "./weights.ts";
 
@@ -35,7 +36,9 @@ export type Fill = (typeof fills)[number];
 export interface ChainOptions {
   /** Runs of the network per slice; default 10. */
   steps?: number | undefined;
-  /** How much noise the start gets, as a share of the schedule, above 0 to 1; default 0.05; from "noise" always 1. */
+  /** What the images show; says how much noise the start gets, by the size of its metal. Default "general". */
+  anatomy?: Anatomy | undefined;
+  /** The same as a number, a share of the schedule above 0 to 1, whatever the metal; from "noise" always 1. */
   strength?: number | undefined;
   /** Default "renoise". */
   sampler?: ChainSampler | undefined;
@@ -51,11 +54,13 @@ export interface ChainOptions {
   seed?: number | undefined;
 }
 
-export type ChainSettings = { [name in keyof ChainOptions]-?: NonNullable<ChainOptions[name]> };
+export type ChainSettings = { [name in Exclude<keyof ChainOptions, "strength">]-?: NonNullable<ChainOptions[name]> } & {
+  strength?: number;
+};
 
 export const chainDefaults: ChainSettings = {
   steps: 10,
-  strength: 0.05,
+  anatomy: "general",
   sampler: "renoise",
   weightMask: "fbp",
   fusion: "dudodp",
@@ -66,15 +71,19 @@ export const chainDefaults: ChainSettings = {
 
 /** Throws ERR_SINO_OUT_OF_RANGE, ERR_SINO_ARG_TYPE; also where there are more steps than the schedule of the prior has. */
 export function chainSettings(prior: DiffusionPrior, options: ChainOptions): ChainSettings {
-  const given = Object.entries(options).filter(([name, value]) => value !== undefined && name in chainDefaults);
+  const given = Object.entries(options).filter(
+    ([name, value]) => value !== undefined && (name in chainDefaults || name === "strength"),
+  );
   const settings: ChainSettings = { ...chainDefaults, ...Object.fromEntries(given) };
-  requireNumber(settings.strength, "strength", "a share above 0 and up to 1", (s) => s > 0 && s <= 1);
+  const { strength = 1 } = settings;
+  requireNumber(strength, "strength", "a share above 0 and up to 1", (s) => s > 0 && s <= 1);
+  requireOneOf(settings.anatomy, "anatomy", anatomies);
   requireOneOf(settings.sampler, "sampler", chainSamplers);
   requireOneOf(settings.weightMask, "weightMask", weightMasks);
   requireOneOf(settings.fusion, "fusion", fusions);
   requireOneOf(settings.fill, "fill", fills);
   checkSeed(settings.seed);
-  startingTimesteps(prior.schedule, settings.steps, settings.strength);
+  startingTimesteps(prior.schedule, settings.steps, strength);
   return settings;
 }
 
@@ -142,7 +151,7 @@ export async function runChain(
   const noise = { seed: settings.seed, first: slice.number * 4 * Math.ceil(slice.before.data.length / 4), ...job };
   const toNetwork = (mu: Volume) => combine([[scale, mu]], { ...job, offset: shift });
   const toMu = (x: Volume) => combine([[1 / scale, x]], { ...job, offset: -shift / scale });
-  const list = startingTimesteps(schedule, settings.steps, slice.start ? settings.strength : 1);
+  const list = startingTimesteps(schedule, settings.steps, await strengthOf(slice, settings, job));
   const steps = fusionSteps(schedule, list, settings.fusion, settings.weightMask);
   const levels = Array.from(list, (t) => schedule.alphasCumprod[t]!);
   const base = await maskImage(settings.weightMask, slice, geometry, job);
@@ -204,6 +213,15 @@ export async function runChain(
     ],
     job,
   );
+}
+
+async function strengthOf(
+  slice: ChainSlice,
+  { anatomy, strength }: ChainSettings,
+  job: OperationOptions,
+): Promise<number> {
+  if (!slice.start) return 1;
+  return strength ?? strengthFor(anatomy, (await statistics(slice.metal, job)).mean);
 }
 
 /** Steps that take the fused image for what a network of the clean image said. */

@@ -1,4 +1,5 @@
 /** Dual-domain diffusion: a prior of images without metal, plugged into sinogram and image. */
+export { type Anatomy, anatomies } from "./anatomy.ts";
 export {
   type ChainOptions,
   type ChainSampler,
