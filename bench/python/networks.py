@@ -20,7 +20,7 @@ def activation(kind):
 
 
 class Norm(nn.Module):
-    """Group, batch or no norm; group norm takes a scale and a shift per sample on top."""
+    """Group, batch or no norm, and a scale and a shift per sample on top."""
 
     def __init__(self, channels, kind, dims=2):
         super().__init__()
@@ -35,11 +35,11 @@ class Norm(nn.Module):
             self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x, scale_shift=None):
-        if self.kind == "none":
-            return x
+        y = x
         if self.kind == "batch":
-            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, self.training, 0.1)
-        y = F.group_norm(x, self.groups, self.weight, self.bias)
+            y = F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, self.training, 0.1)
+        elif self.kind == "group":
+            y = F.group_norm(x, self.groups, self.weight, self.bias)
         if scale_shift is None:
             return y
         scale, shift = (t.reshape(*t.shape, *[1] * (x.dim() - 2)) for t in scale_shift.chunk(2, 1))

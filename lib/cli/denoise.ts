@@ -4,7 +4,8 @@ import { isCodedError } from "../core/errors.ts";
 import { version } from "../core/version.ts";
 import { planesOf } from "../image/input.ts";
 import { clip } from "../image/pixels.ts";
-import { type RestorationModel, restorationModel } from "../models/index.ts";
+import { type DrawOptions, type RestorationModel, restorationModel } from "../models/index.ts";
+import { isConditional } from "../models/trained.ts";
 import { type ClassicalDenoiser, denoiseByNetwork, denoise as denoiseClassically, seenHu } from "../restore/denoise.ts";
 import { quietPlaces } from "../restore/quiet.ts";
 import { type Command, jobOptions, quietly, type Run } from "./command.ts";
@@ -12,7 +13,7 @@ import { type Explained, explained } from "./explained.ts";
 import { UsageError } from "./failure.ts";
 import { checkFits, int8, type Made, type RestoredOptions, restored, type Source } from "./restored.ts";
 
-export interface DenoiseOptions extends RestoredOptions {
+export interface DenoiseOptions extends RestoredOptions, DrawOptions {
   method: ClassicalDenoiser | "network" | "auto";
   model?: string;
   strength?: number;
@@ -38,7 +39,8 @@ async function made(source: Source, given: DenoiseOptions, run: Run): Promise<Ma
   const chosen = await modelFor(source, given, run);
   if (chosen) {
     const { name, weightsSha256, licence } = chosen;
-    const options = { ...jobOptions(run), strength, threads: run.options.threads };
+    const drawing = drawingOf(chosen, given);
+    const options = { ...jobOptions(run), ...drawing, strength, threads: run.options.threads };
     const images = await denoiseByNetwork(source.images, chosen, options);
     const why = given.explain ? await explainedIn(source, images, chosen, run) : undefined;
     return {
@@ -53,11 +55,15 @@ async function made(source: Source, given: DenoiseOptions, run: Run): Promise<Ma
         model: name,
         weightsSha256,
         strength,
+        ...drawing,
         ...int8(given),
       },
       facts: [
         ["Method", `network ${name}`],
         ["Strength", String(strength)],
+        ...Object.entries(drawing).map(
+          ([what, n]) => [`${what[0]!.toUpperCase()}${what.slice(1)}`, String(n)] as const,
+        ),
         ...(licence ? ([["Licence of the model", licence]] as const) : []),
         ...(why?.facts ?? []),
       ],
@@ -68,6 +74,8 @@ async function made(source: Source, given: DenoiseOptions, run: Run): Promise<Ma
     };
   }
   if (given.precision === "int8") throw new UsageError("--precision int8 is for networks.");
+  const told = drawingOptions.find((name) => given[name] !== undefined);
+  if (told) throw new UsageError(`--${told} is for networks.`);
   if (given.explain) throw new UsageError("--explain is for networks; a classic's change is the same everywhere.");
   const method = given.method === "auto" || given.method === "network" ? "bm3d" : given.method;
   const sigma = given.sigma ?? (await sigmaOf(source, run));
@@ -84,6 +92,14 @@ async function made(source: Source, given: DenoiseOptions, run: Run): Promise<Ma
     ],
     notes: ["Slices are denoised one by one."],
   };
+}
+
+const drawingOptions = ["steps", "seed", "draws"] as const;
+
+/** How a network draws, written out; what one that answers at once is told goes on to where it is refused. */
+function drawingOf({ trained }: RestorationModel, { steps, seed, draws }: DrawOptions): DrawOptions {
+  if (!isConditional(trained)) return { steps, seed, draws };
+  return { steps: steps ?? 10, seed: seed ?? 0, draws: draws ?? 1 };
 }
 
 /** Padding is shown to a CT network as air. */

@@ -258,6 +258,9 @@ function addDenoise(program: Commander, start: Start): void {
       "deviation of the noise, in the image's unit; default where the image is quietest",
       positiveNumber,
     )
+    .option("--steps <n>", "network that draws out of noise: its runs per drawing; default 10", count)
+    .option("--seed <n>", "network that draws: of its noise; default 0", wholeNumber)
+    .option("--draws <n>", "network that draws: the mean of so many drawings; default 1", count)
     .action((input, options) => start(async () => (await import("./denoise.ts")).denoise(input, options), options));
 }
 

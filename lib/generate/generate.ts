@@ -14,7 +14,7 @@ import { combine } from "../image/pixels.ts";
 import { resample } from "../image/resample.ts";
 import { type ModelOptions, openModel } from "../models/model.ts";
 import type { Values } from "../models/session.ts";
-import { grainOf, type Trained } from "../models/trained.ts";
+import { grainOf, isConditional, type Trained } from "../models/trained.ts";
 import { allocate, type OperationOptions } from "../native/job.ts";
 import { networkModel } from "../networks/index.ts";
 import { normalNoise } from "../physics/noise.ts";
@@ -97,8 +97,11 @@ async function startOfSize(
 
 async function draw(trained: Trained, options: GenerateOptions): Promise<Volume> {
   const { network, weights, diffusion, scale, calibration } = trained;
-  if (!diffusion || network.kind !== "unet")
-    throw sinoError("ERR_SINO_UNSUPPORTED", 'Expected a network that was trained with the task "diffusion".');
+  if (!diffusion || network.kind !== "unet" || isConditional(trained))
+    throw sinoError(
+      "ERR_SINO_UNSUPPORTED",
+      'Expected a network that was trained with the task "diffusion" and without targets.',
+    );
   requireOneChannel(network.inChannels, network.outChannels);
   const { seed, batch = 4, start, signal, device, onProgress, guidance = trained.guidance ?? 1 } = options;
   const [rows, columns] = sizeFor(trained, options);

@@ -7,7 +7,7 @@ import { type Volume, volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import { gaussian } from "../image/gaussian.ts";
 import { modelFolder, restorationModel, shippedModels } from "../models/shipped.ts";
-import { grainOf, loadTrained, type StageCard, type Trained } from "../models/trained.ts";
+import { grainOf, isConditional, loadTrained, type StageCard, type Trained } from "../models/trained.ts";
 import type { OperationOptions } from "../native/job.ts";
 import { superResolve } from "../restore/super-resolve.ts";
 import { type GenerateOptions, generate } from "./generate.ts";
@@ -67,7 +67,7 @@ const smoothed = (stage: Stage, sigma: number | undefined): Stage =>
 async function openStage(card: StageCard, folder: string, index: number): Promise<Stage> {
   const { model: name, strength, steps } = card;
   const trained = await loadTrained(folder);
-  if (!trained.diffusion) return enlarging(name, folder);
+  if (!trained.diffusion || isConditional(trained)) return enlarging(name, folder);
   if (strength === undefined)
     throw sinoError(
       "ERR_SINO_MODEL",

@@ -5,7 +5,8 @@ import { copyInTurns } from "../core/turns.ts";
 import { connectedComponents } from "../image/components.ts";
 import { floats, integers, type Mask, newImage, newMask, planesOf, run } from "../image/input.ts";
 import { clip, combine, countNonFinite, requireFinite, select, statistics, threshold } from "../image/pixels.ts";
-import { type ApplyOptions, applyTrained, type Trained } from "../models/trained.ts";
+import { type ApplyOptions, applyTrained } from "../models/apply.ts";
+import type { Trained } from "../models/trained.ts";
 import type { JobOptions, OperationOptions } from "../native/job.ts";
 import { cleanedMetal, type Metal, type MetalOptions, segmentMetal } from "./metal.ts";
 

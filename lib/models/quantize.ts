@@ -12,7 +12,7 @@ import { normalNoise } from "../physics/noise.ts";
 import { type ModelOptions, openModel } from "./model.ts";
 import type { Values } from "./session.ts";
 import { copyIn, tilingOf } from "./tiles.ts";
-import { grainOf, type Trained } from "./trained.ts";
+import { grainOf, isConditional, type Trained } from "./trained.ts";
 
 export interface QuantizeOptions extends Pick<ModelOptions, "threads">, JobOptions {
   /**
@@ -185,10 +185,16 @@ async function medians(models: readonly Uint8Array[], options: ModelOptions, fee
 
 /** What the network is asked: every image once, scaled; a diffusion network's with noise of every strength in turn. */
 async function probesOf(
-  { network, scale, diffusion }: Trained,
+  trained: Trained,
   images: ArrayLike,
   { samples = 16, seed = 0, ...job }: QuantizeOptions,
 ): Promise<{ size: readonly number[]; probes: Probe[] }> {
+  const { network, scale, diffusion } = trained;
+  if (isConditional(trained))
+    throw sinoError(
+      "ERR_SINO_UNSUPPORTED",
+      "A network that draws images given others stays in float32: it would be judged by pairs of images.",
+    );
   if (network.kind === "unet" && (network.dimensions === 3 || network.context))
     throw sinoError("ERR_SINO_UNSUPPORTED", "Expected a network of slices without a context; others stay in float32.");
   const channels = network.inChannels;

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fileDigest } from "../core/digest.ts";
 import { sinoError } from "../core/errors.ts";
-import { loadTrained, type Precision, type Trained } from "./trained.ts";
+import { isConditional, loadTrained, type Precision, type Trained } from "./trained.ts";
 
 const shelf = fileURLToPath(new URL("../../models", import.meta.url));
 
@@ -73,10 +73,10 @@ export async function restorationModel(
   const trained = await loadTrained(folder, { precision });
   if (trained.isSegmentation)
     throw sinoError("ERR_SINO_MODEL", `${nameOrFolder} gives masks (task segmentation); it restores no images.`);
-  if (trained.diffusion)
+  if (trained.diffusion && !isConditional(trained))
     throw sinoError(
       "ERR_SINO_MODEL",
-      `${nameOrFolder} finds noise for sampling (task diffusion); it restores no images.`,
+      `${nameOrFolder} finds noise for sampling (task diffusion without targets); it restores no images.`,
     );
   const card = JSON.parse(await readFile(join(folder, "model.json"), "utf8")) as Card;
   return {

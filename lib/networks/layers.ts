@@ -46,21 +46,26 @@ export interface NormLayerOptions {
   readonly kind?: NormKind;
   /** Most groups; fewer where they do not divide the channels. */
   readonly groups?: number;
-  /** [N, 2C]: scale and shift on top of the layer's own, from an embedding. */
+  /** [N, 2C]: scale and shift on top of the layer's own (without a norm: alone), from an embedding. */
   readonly scaleShift?: g.Tensor | undefined;
 }
 
 export function normLayer(scope: Scope, x: g.Tensor, options: NormLayerOptions = {}): g.Tensor {
   const { kind = "group", groups = 32, scaleShift } = options;
-  if (kind === "none") return x;
   const c = x.shape[1]!;
+  const [more, shift] = scaleShift ? (g.split(scaleShift, [c, c], 1) as [g.Tensor, g.Tensor]) : [];
+  const factor = more && g.add(more, 1);
+  const modulated = (y: g.Tensor): g.Tensor => {
+    if (!factor || !shift) return y;
+    const perChannel = (t: g.Tensor) => g.reshape(t, [-1, c, ...y.shape.slice(2).map(() => 1)]);
+    return g.add(g.mul(y, perChannel(factor)), perChannel(shift));
+  };
+  if (kind === "none") return modulated(x);
   const scale = scope.parameter("weight", [c], 0, 1);
   const bias = scope.parameter("bias", [c], 0);
-  if (kind === "batch") return batchNormLayer(scope, x, scale, bias);
+  if (kind === "batch") return modulated(batchNormLayer(scope, x, scale, bias));
   const count = divisor(c, groups);
-  if (!scaleShift) return g.groupNorm(x, count, { scale, bias });
-  const [more, shift] = g.split(scaleShift, [c, c], 1) as [g.Tensor, g.Tensor];
-  const factor = g.add(more, 1);
+  if (!factor || !shift) return g.groupNorm(x, count, { scale, bias });
   return g.groupNorm(x, count, { scale: g.mul(factor, scale), bias: g.add(g.mul(factor, bias), shift) });
 }
 

@@ -5,7 +5,7 @@ import { bilateral, blockMatching, median, nonLocalMeans, totalVariation } from 
 import { gaussian } from "../image/gaussian.ts";
 import { floats, requireNumber, requireOneOf } from "../image/input.ts";
 import { clip, combine, requireFinite, select, threshold } from "../image/pixels.ts";
-import { applyTrained, type RestorationModel } from "../models/index.ts";
+import { applyTrained, type DrawOptions, type RestorationModel } from "../models/index.ts";
 import type { JobOptions, OperationOptions } from "../native/job.ts";
 
 export const classicalDenoisers = ["nlm", "bm3d", "tv", "bilateral", "median", "gaussian"] as const;
@@ -62,15 +62,15 @@ const paddingHu = -1500;
 
 /**
  * Slices through a trained denoiser, in tiles, in the unit that it was trained on: images + strength · (network(images) − images). For HU,
- * padding below −1500 stays as it is. Throws ERR_SINO_SHAPE, ERR_SINO_OUT_OF_RANGE (NaN), ERR_SINO_MODEL (a model of another size), and
+ * padding below −1500 stays as it is. `steps`, `seed` and `draws` are for networks that draw (`applyTrained`). Throws ERR_SINO_SHAPE, ERR_SINO_OUT_OF_RANGE (NaN), ERR_SINO_MODEL (a model of another size), and
  * what `applyTrained` throws.
  */
 export async function denoiseByNetwork(
   images: ArrayLike,
   model: RestorationModel,
-  options: DenoiseOptions & { threads?: number | undefined } = {},
+  options: DenoiseOptions & DrawOptions & { threads?: number | undefined } = {},
 ): Promise<Volume> {
-  const { device, signal, onProgress, threads } = options;
+  const { device, signal, onProgress, threads, steps, seed, draws } = options;
   const strength = checkedStrength(options.strength);
   if (model.factor !== 1)
     throw sinoError("ERR_SINO_MODEL", `${model.name} makes images ${model.factor} times as large: use super-resolve.`);
@@ -78,7 +78,8 @@ export async function denoiseByNetwork(
   const job = { device, signal };
   const isHu = model.unit === "HU";
   const seen = isHu ? await clip(images, ...seenHu, job) : volume(await floats(images, "images", job), images.shape);
-  const clean = await applyTrained(model.trained, seen, { signal, onProgress, threads, margin: 96 });
+  const drawing = { steps, seed, draws };
+  const clean = await applyTrained(model.trained, seen, { ...drawing, signal, onProgress, threads, margin: 96 });
   const changed = await combine(
     [
       [1, images],

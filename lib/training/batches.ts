@@ -5,7 +5,7 @@ import { lossWeights, noiseSchedule } from "../diffusion/schedule.ts";
 import type { Values } from "../models/session.ts";
 import { mirrored } from "../models/tiles.ts";
 import { normalNoise } from "../physics/noise.ts";
-import type { TrainingConfig } from "./config.ts";
+import { isConditional, type TrainingConfig } from "./config.ts";
 import { type Labels, labelFeeds, readAllLabels } from "./labels.ts";
 import { type Crop, copyCrop, drawCrop, numbers, readSamples, type Samples, Shuffle, wholeCrop } from "./samples.ts";
 import type { Recipe } from "./step-graph.ts";
@@ -59,10 +59,16 @@ export async function readDataset(config: TrainingConfig): Promise<Dataset> {
       `Expected ${input.count} targets of [${size.join(", ")}] for ${data.input} but ${data.target ?? data.input} holds ${(target ?? input).count} of [${(target ?? input).size.join(", ")}].`,
     );
   if (config.task === "segmentation") requireMask(target ?? input, data.target ?? data.input);
-  if (input.channels !== network.inChannels)
+  const drawn = isConditional(config) && network.kind === "unet" ? network.outChannels : 0;
+  if (input.channels + drawn !== network.inChannels)
     throw sinoError(
       "ERR_SINO_SHAPE",
-      `The network expected ${network.inChannels} channels but ${data.input} has ${input.channels}.`,
+      `The network expected ${network.inChannels - drawn} channels but ${data.input} has ${input.channels}.`,
+    );
+  if (drawn > 0 && (target ?? input).channels !== drawn)
+    throw sinoError(
+      "ERR_SINO_SHAPE",
+      `The network expected targets of ${drawn} channels but ${data.target} has ${(target ?? input).channels}.`,
     );
   const within = isApart ? input.size.map((n, i) => Math.min(n, (target ?? input).size[i]!)) : input.size;
   const patch = data.patch ?? within;
@@ -124,16 +130,21 @@ function joined(own: Samples, held: Samples, path: string): Samples {
 
 const isWarping = ({ rotate, zoom }: TrainingConfig["data"]): boolean => !!rotate || zoom !== undefined;
 
-export const recipeOf = ({ data, task }: TrainingConfig, { seen }: Dataset): Recipe => ({
-  task,
-  offset: data.offset,
-  factor: data.factor,
-  noise: data.noise,
-  ...(isWarping(data) && { warp: { seen, masks: data.masks ?? false } }),
-  turn: data.turn,
-  gain: data.gain !== undefined,
-  shift: data.shift !== undefined,
-});
+export const recipeOf = (config: TrainingConfig, { seen }: Dataset): Recipe => {
+  const { data, task, diffusion } = config;
+  return {
+    task,
+    isConditional: isConditional(config),
+    residual: diffusion?.residual,
+    offset: data.offset,
+    factor: data.factor,
+    noise: data.noise,
+    ...(isWarping(data) && { warp: { seen, masks: data.masks ?? false } }),
+    turn: data.turn,
+    gain: data.gain !== undefined,
+    shift: data.shift !== undefined,
+  };
+};
 
 interface Pick {
   readonly sample: number;
@@ -237,7 +248,7 @@ export class Batches {
       feeds["input"] = blinded(feeds["target"], next);
       // so many pixels count
       feeds["weight"] = perSample(() => cell ** patch.length);
-    } else if (this.#config.task !== "diffusion")
+    } else if (this.#config.task !== "diffusion" || isConditional(this.#config))
       feeds["target"] = target ? take(target, factor, others) : feeds["input"]!;
     if (isWarped) {
       const { rotate = 0, zoom = [1, 1] } = data;
@@ -254,7 +265,8 @@ export class Batches {
     }
     if (data.shift) feeds["shift"] = perSample(() => (isValidation ? 0 : data.shift! * normalOf(next)));
     if (this.#mixes || data.noise) {
-      const shape = [n, input.channels, ...patch];
+      const noisy = isConditional(this.#config) ? (target ?? input) : input;
+      const shape = [n, noisy.channels, ...patch];
       feeds["noise"] = { data: (await normalNoise(shape, { seed, stream, device: "cpu" })).data, shape };
     }
     if (this.#mixes) {

@@ -11,7 +11,7 @@ const share = z.number().min(0).max(1);
 const dataSchema = z.strictObject({
   /** Array file [n, …] or [n, C, …]: what the network sees; for diffusion the clean images. */
   input: z.string(),
-  /** What it should make of it; default: the input itself. Of the task unpaired other images, so many as there are. */
+  /** What it should make of it; default: the input itself. Unpaired: other images, so many as there are. Diffusion: what is drawn, given the input. */
   target: z.string().optional(),
   /** Share of the samples kept for validation, taken from the end, or an array file of other inputs; default 0.1. */
   validation: z.union([share, z.string()]).optional(),
@@ -105,6 +105,8 @@ const schema = z.strictObject({
       shift: positive.optional(),
       /** Min-SNR weighting with this γ; default none. */
       minSnr: positive.optional(),
+      /** With data.target: what gets the noise is (target − input) · residual, after scaling; default the target itself. */
+      residual: positive.optional(),
     })
     .optional(),
   steps: whole,
@@ -212,6 +214,27 @@ function checkUnpaired({ task, data, loss = {}, network }: TrainingConfig, sourc
     );
 }
 
+/** Diffusion of targets that sees the input beside the noise: C. Saharia et al., "Image super-resolution via iterative refinement", 2021. */
+export const isConditional = ({ task, data }: Pick<TrainingConfig, "task" | "data">): boolean =>
+  task === "diffusion" && data.target !== undefined;
+
+/** What diffusion goes with, alone and given an input. */
+function checkDiffusion(config: TrainingConfig, source: string): void {
+  const { task, network, diffusion } = config;
+  const refuse = (what: string) => sinoError("ERR_SINO_IO_FORMAT", `${source}: ${what}`);
+  if (diffusion?.residual !== undefined && !isConditional(config))
+    throw refuse("diffusion.residual is of a target beside its input: it needs the task diffusion and data.target.");
+  if (task !== "diffusion") return;
+  if (!(network.kind === "unet" && network.time)) throw refuse('the task diffusion expected a unet with "time": true.');
+  const { inChannels: ins, outChannels: outs } = network;
+  const [fits, wanted] = !isConditional(config)
+    ? [ins === outs, "without data.target expected as many channels in as out"]
+    : diffusion?.residual === undefined
+      ? [ins > outs, "with data.target expected more channels in than out, the noisy target and behind it the input,"]
+      : [ins === 2 * outs, "with a residual expected twice as many channels in as out"];
+  if (!fits) throw refuse(`the task diffusion ${wanted} but the network has ${ins} and ${outs}.`);
+}
+
 /** What a teacher and blind spots go with. */
 function checkSelf({ task = "regression", data, loss, network, teacher }: TrainingConfig, source: string): void {
   const refuse = (what: string) => sinoError("ERR_SINO_IO_FORMAT", `${source}: ${what}`);
@@ -252,9 +275,8 @@ export function parseTraining(json: unknown, source = "training"): TrainingConfi
       },
     }),
   };
-  if (config.task === "diffusion" && !(config.network.kind === "unet" && config.network.time))
-    throw sinoError("ERR_SINO_IO_FORMAT", `${source}: the task diffusion expected a unet with "time": true.`);
   checkUnpaired(config, source);
+  checkDiffusion(config, source);
   checkSegmentation(config, source);
   checkSelf(config, source);
   return config;

@@ -5,7 +5,7 @@
  * Inputs: the state (`parameters`, `first`, `second`, `average`, `buffers`), the numbers of the step (`rate`,
  * `correction1`, `correction2`, `keep`, in half precision `scale` of the loss), the samples `input` and `target`, and `weight` [N] of each sample; where the
  * recipe asks for them `pose` [N, 3, 2] (warp.ts: then samples are larger than what the network sees), `noise`, `turn` [N], `gain` [N], `shift` [N], and for diffusion `t` [N] and `mix` [N, 4]: the network sees
- * mix₀·clean + mix₁·noise and is asked for mix₂·clean + mix₃·noise.
+ * mix₀·clean + mix₁·noise, and behind it the input where that is not what is clean, and is asked for mix₂·clean + mix₃·noise.
  * Outputs: the state after the step under the same names with `next_` before them, `loss`, `norm` and the discriminator's `criticLoss`. The state may be written where it was
  * read: what reads it comes before what writes it, value by value.
  */
@@ -64,6 +64,9 @@ export interface LossDescription extends CycleLoss {
 export interface Recipe {
   /** Targets of segmentation are masks, which are neither scaled nor changed by gain and shift. */
   readonly task?: "regression" | "diffusion" | "segmentation" | "noise2void" | "unpaired" | undefined;
+  /** Diffusion of the target, or of (target − input) · residual, given the input. */
+  readonly isConditional?: boolean | undefined;
+  readonly residual?: number | undefined;
   /** Values become (value − offset) · factor. */
   readonly offset?: number | undefined;
   readonly factor?: number | undefined;
@@ -174,8 +177,10 @@ function addLoss(source: VectorSource, options: StepGraphOptions, outputShape: r
   };
   const targets = (): Tensor =>
     isSegmentation ? patch("target", outputShape, true) : scaled(patch("target", outputShape, warp?.masks), recipe);
-  let x = scaled(patch("input", spec!.shape), recipe);
-  let target = recipe.task === "diffusion" ? x : targets();
+  const isDiffusion = recipe.task === "diffusion";
+  const seenShape = spec!.shape.with(1, spec!.shape[1]! - (recipe.isConditional ? outputShape[1]! : 0));
+  let x = scaled(patch("input", seenShape), recipe);
+  let target = isDiffusion && !recipe.isConditional ? x : targets();
   const weight = graph.input("weight", [size.batch]);
   const change = (f: (t: Tensor) => Tensor, isOfValues = true) => {
     const same = target === x;
@@ -194,11 +199,12 @@ function addLoss(source: VectorSource, options: StepGraphOptions, outputShape: r
     const shift = perSample("shift");
     change((t) => add(t, shift));
   }
-  if (recipe.task === "diffusion") {
-    const noise = graph.input("noise", spec!.shape);
+  if (isDiffusion) {
+    const noise = graph.input("noise", outputShape);
     const mix = split(graph.input("mix", [size.batch, 4]), [1, 1, 1, 1], 1).map(column);
-    const clean = x;
-    x = add(mul(clean, mix[0]!), mul(noise, mix[1]!));
+    const clean = recipe.residual ? mul(sub(target, x), recipe.residual) : target;
+    const noisy = add(mul(clean, mix[0]!), mul(noise, mix[1]!));
+    x = recipe.isConditional ? concat([noisy, x], 1) : noisy;
     target = add(mul(clean, mix[2]!), mul(noise, mix[3]!));
   } else if (recipe.noise) x = add(x, mul(graph.input("noise", spec!.shape), recipe.noise));
   if (recipe.task === "unpaired") return addCycles(source, network, { a: x, b: target, weight }, options.loss);

@@ -50,6 +50,10 @@ const cases: Record<string, [NetworkDescription, NetworkSize]> = {
     },
     { batch: 2, size: [24, 16] },
   ],
+  "U-Net with time and no norm": [
+    { kind: "unet", inChannels: 2, outChannels: 1, channels: [8, 16], blocks: 1, time: true, norm: "none" },
+    { batch: 2, size: [16, 12] },
+  ],
   "3-D U-Net": [
     { kind: "unet", dimensions: 3, inChannels: 1, outChannels: 1, channels: [8, 16], blocks: 1, time: true },
     { batch: 1, size: [4, 8, 6] },
