@@ -13,7 +13,8 @@ export interface CorrectMotionOptions extends RestoredOptions {
   model?: string;
   /** The input is the real part, this file the imaginary one: no model is needed. */
   imaginary?: string;
-  phase: "column" | "row";
+  /** Default what a DICOM series says of itself, else column. */
+  phase?: "column" | "row";
   degrees?: number;
   pixels?: number;
 }
@@ -34,14 +35,15 @@ export function correctMotion(input: string, given: CorrectMotionOptions): Comma
 
 async function made(source: Source, given: CorrectMotionOptions, run: Run): Promise<Made> {
   const { modality, input } = source;
-  const { model: name, imaginary, phase } = given;
+  const { model: name, imaginary } = given;
   if (modality !== undefined && modality !== "MR")
     throw sinoError(
       "ERR_SINO_UNSUPPORTED",
       `correct-motion takes MR, whose lines of k-space are measured one after the other, but ${input} is ${modality}.`,
       { details: { expected: "MR", found: modality } },
     );
-  if (imaginary !== undefined) return refocused(source, imaginary, given, run);
+  const phase = given.phase ?? phaseOf(source, run);
+  if (imaginary !== undefined) return refocused(source, imaginary, { ...given, phase }, run);
   const model = await restorationModel(name!);
   await checkFits(model, source, run);
   const { images, kept, added } = await correctMotionOf(source.images, model, {
@@ -75,7 +77,24 @@ async function made(source: Source, given: CorrectMotionOptions, run: Run): Prom
   };
 }
 
-async function refocused(source: Source, imaginary: string, given: CorrectMotionOptions, run: Run): Promise<Made> {
+/** Along what the phase was encoded, as all slices of a series say; else down the columns, and for a series a note. */
+function phaseOf({ series, input }: Source, run: Run): "column" | "row" {
+  if (!series) return "column";
+  const said = [...new Set(series.slices.map((slice) => slice.phaseEncoding ?? "nothing"))];
+  if (said.length === 1 && said[0] === "ROW") return "row";
+  if (said.length !== 1 || said[0] !== "COL")
+    run.console.warn(
+      `${input} says ${said.join(" and ")} in InPlanePhaseEncodingDirection (0018,1312), where COL or ROW was expected: the phase is taken as encoded down the columns. --phase says otherwise.`,
+    );
+  return "column";
+}
+
+async function refocused(
+  source: Source,
+  imaginary: string,
+  given: CorrectMotionOptions & { phase: "column" | "row" },
+  run: Run,
+): Promise<Made> {
   const { phase, degrees, pixels } = given;
   const part = toFloat32(requirePlanes(await load(imaginary, run), "an image [row, column]"));
   const { images, slices } = await refocus(source.images, part, { ...jobOptions(run), phase, degrees, pixels });

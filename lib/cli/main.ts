@@ -286,9 +286,10 @@ function addCorrectMotion(program: Commander, start: Start): void {
     .option("--degrees <n>", "with --imaginary: how far the head may turn to either side; default 8", positiveNumber)
     .option("--pixels <n>", "with --imaginary: how far it may move to either side; default 10", positiveNumber)
     .addOption(
-      new Option("--phase <axis>", 'along what the phase was encoded: column is DICOM\'s "COL"')
-        .choices(["column", "row"])
-        .default("column"),
+      new Option(
+        "--phase <axis>",
+        'along what the phase was encoded: column is DICOM\'s "COL"; default what the series says, else column',
+      ).choices(["column", "row"]),
     )
     .action((input, options) =>
       start(async () => (await import("./correct-motion.ts")).correctMotion(input, options), options),

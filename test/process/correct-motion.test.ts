@@ -147,6 +147,38 @@ withNetworks(
   },
 );
 
+withNetworks(
+  "a series says along what its phase was encoded; where it does not, or twice, columns and a note",
+  async () => {
+    const model = await modelFolder(0);
+    const corrected = async (said: readonly (string | undefined)[], ...more: string[]) => {
+      const [folder, output] = [fresh(), fresh(".npy")];
+      writeCtSeries(folder, said.length, (i) => ({
+        rows: 20,
+        columns: 18,
+        pixels: Int16Array.from({ length: 360 }, (_, k) => (k * 37 + i) % 500),
+        extra: [
+          [0x00080060, "CS", "MR"],
+          [0x00181312, "CS", said[i]],
+        ],
+      }));
+      const { code, stderr } = await cli("correct-motion", folder, "-o", output, "--model", model, ...more);
+      assert.equal(code, 0, stderr);
+      const { phase } = JSON.parse(await readFile(output.replace(/\.npy$/, ".json"), "utf8"));
+      return { phase, note: /InPlanePhaseEncodingDirection/.test(stderr) ? stderr : "" };
+    };
+    assert.deepEqual(await corrected(["ROW", "ROW"]), { phase: "row", note: "" });
+    assert.deepEqual(await corrected(["COL", "COL"]), { phase: "column", note: "" });
+    assert.deepEqual(await corrected([undefined, undefined], "--phase", "row"), { phase: "row", note: "" });
+    const silent = await corrected([undefined, undefined]);
+    assert.equal(silent.phase, "column");
+    assert.match(silent.note, /says nothing in .* --phase says otherwise/);
+    const both = await corrected(["ROW", "COL"]);
+    assert.equal(both.phase, "column");
+    assert.match(both.note, /says ROW and COL in|says COL and ROW in/);
+  },
+);
+
 withNetworks("invented structure is warned of", async () => {
   const input = fresh(".npy");
   await writeArray(input, slices(1, 24, 24));

@@ -26,6 +26,7 @@ export interface SliceHead {
   readonly imageType: readonly string[];
   readonly kvp: number | undefined;
   readonly tiltDeg: number | undefined;
+  readonly phaseEncoding: string | undefined;
   readonly sliceThickness: number | undefined;
   readonly spacingBetweenSlices: number | undefined;
   readonly rows: number | undefined;
@@ -145,6 +146,7 @@ function fieldsOf(file: string, fileBytes: number, data: HeadData): SliceHead {
     imageType: list(tags.imageType) ?? [],
     kvp: number(tags.kvp),
     tiltDeg: number(tags.gantryDetectorTilt),
+    phaseEncoding: text(tags.inPlanePhaseEncodingDirection),
     sliceThickness: number(tags.sliceThickness),
     spacingBetweenSlices: number(tags.spacingBetweenSlices),
     rows: short(tags.rows),

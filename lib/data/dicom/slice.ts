@@ -25,6 +25,8 @@ export interface CtSlice {
   readonly kvp: number | undefined;
   /** Gantry/Detector Tilt as the head states it, degrees. */
   readonly tiltDeg: number | undefined;
+  /** Of MR: "COL" where the phase was encoded down the columns, "ROW" along the rows. */
+  readonly phaseEncoding: string | undefined;
   readonly sliceThickness: number | undefined;
   readonly spacingBetweenSlices: number | undefined;
   readonly rows: number;
@@ -154,6 +156,7 @@ export function checkSlice(head: SliceHead, { anyModality = false } = {}): CtSli
     imageType: head.imageType,
     kvp: finite(head.kvp),
     tiltDeg: finite(head.tiltDeg),
+    phaseEncoding: head.phaseEncoding,
     sliceThickness: finite(head.sliceThickness),
     spacingBetweenSlices: finite(head.spacingBetweenSlices),
     rows,

@@ -18,6 +18,7 @@ export const tags = {
   kvp: "x00180060",
   spacingBetweenSlices: "x00180088",
   gantryDetectorTilt: "x00181120",
+  inPlanePhaseEncodingDirection: "x00181312",
   contributingEquipmentSequence: "x0018a001",
   studyInstanceUid: "x0020000d",
   seriesInstanceUid: "x0020000e",
