@@ -3,6 +3,7 @@ import { z } from "zod";
 import { sinoError } from "../core/errors.ts";
 import { sentenceOf } from "../networks/description.ts";
 import { type NetworkDescription, parseNetwork } from "../networks/index.ts";
+import type { AdversarialLoss } from "./step-graph.ts";
 
 const positive = z.number().positive();
 const whole = z.int().min(1);
@@ -64,7 +65,8 @@ const schema = z.strictObject({
       /** Of the task unpaired: what comes back against what went, and what is made of images that look right. */
       cycle: positive.optional(),
       identity: z.number().min(0).optional(),
-      adversarial: z.strictObject({ network: z.unknown(), weight: positive }).optional(),
+      /** With `detail` the critic sees so many times what images have beyond the input, instead of images. */
+      adversarial: z.strictObject({ network: z.unknown(), weight: positive, detail: positive.optional() }).optional(),
     })
     .optional(),
   optimizer: z
@@ -153,7 +155,7 @@ export type TrainingConfig = Omit<Checked, "network" | "loss"> & {
   readonly network: NetworkDescription;
   readonly loss?:
     | (Omit<Loss, "adversarial"> & {
-        readonly adversarial?: { readonly network: NetworkDescription; readonly weight: number } | undefined;
+        readonly adversarial?: AdversarialLoss | undefined;
       })
     | undefined;
 };
@@ -269,12 +271,18 @@ export function parseTraining(json: unknown, source = "training"): TrainingConfi
       loss: {
         ...loss,
         adversarial: critic && {
-          weight: critic.weight,
+          ...critic,
           network: parseNetwork(critic.network, `${source}.loss.adversarial.network`),
         },
       },
     }),
   };
+  const isPlain = (config.task ?? "regression") === "regression" && config.network.kind !== "srresnet";
+  if (critic?.detail !== undefined && !isPlain)
+    throw sinoError(
+      "ERR_SINO_IO_FORMAT",
+      `${source}: loss.adversarial.detail expected the task regression and a network that keeps the size of images.`,
+    );
   checkUnpaired(config, source);
   checkDiffusion(config, source);
   checkSegmentation(config, source);

@@ -57,7 +57,14 @@ export interface LossDescription extends CycleLoss {
   /** Mean squared difference of what an ONNX network makes of output and target: its only input, its first output. */
   readonly perceptual?: { readonly model: Uint8Array; readonly weight: number } | undefined;
   /** What a discriminator, trained alongside, makes of the output. */
-  readonly adversarial?: { readonly network: NetworkDescription; readonly weight: number } | undefined;
+  readonly adversarial?: AdversarialLoss | undefined;
+}
+
+export interface AdversarialLoss {
+  readonly network: NetworkDescription;
+  readonly weight: number;
+  /** The discriminator sees so many times what images have beyond the input; default: the images. */
+  readonly detail?: number | undefined;
 }
 
 /** What is done to the samples before the network sees them. */
@@ -214,9 +221,11 @@ function addLoss(source: VectorSource, options: StepGraphOptions, outputShape: r
   if (options.teacher && source.isTraining) target = taught(x, options.teacher, recipe);
   // blind spots are where the input is not what the target is; elsewhere the network could copy
   const judged = recipe.task === "noise2void" ? where(equal(x, target), target, y) : y;
+  const { detail } = options.loss.adversarial ?? {};
+  const shown = (t: Tensor) => (detail ? mul(sub(t, x), detail) : t);
   return {
     loss: lossOf(judged, target, weight, options.loss),
-    judged: [{ name: "critic", fake: y, real: target }],
+    judged: [{ name: "critic", fake: shown(y), real: shown(target) }],
   };
 }
 

@@ -109,7 +109,15 @@ suite("what unpaired images do not go with is refused in words", () => {
   refused({ data: { ...data, target: undefined } }, /expected data\.target/);
   refused({ loss: undefined }, /expected loss\.adversarial, a critic/);
   refused({ loss: { ...loss, l1: 1 } }, /no pairs to compare: cycle and identity instead of l1/);
+  refused(
+    { loss: { adversarial: { ...loss.adversarial, detail: 5 } } },
+    /adversarial\.detail expected the task regression/,
+  );
   refused({ loss: { ...loss, cycl: 1 } }, /Did you mean cycle\?/);
+  refused(
+    { loss: { adversarial: { ...loss.adversarial, detail: 5 } } },
+    /adversarial\.detail expected the task regression/,
+  );
   refused({ loss: { ...loss, cycle: 0 } }, /at loss\.cycle/);
   refused({ task: "regression" }, /the loss cycle is of images without pairs: it needs the task unpaired/);
   refused({ data: { ...data, zoom: [1, 2] } }, /zoom would change that; leave out data\.zoom/);

@@ -31,6 +31,8 @@ const settings = {
   threads: 1,
 };
 
+const patchgan = { network: { kind: "patchgan", inChannels: 1, channels: 4, layers: 1 }, weight: 0.1 };
+
 const base = temporaryFolder();
 let prepared = 0;
 
@@ -122,7 +124,7 @@ withRuntime("super-resolution with a discriminator and a perceptual loss, resume
     loss: {
       l1: 1,
       perceptual: { model: "features.onnx", weight: 0.1 },
-      adversarial: { network: { kind: "patchgan", inChannels: 1, channels: 4, layers: 1 }, weight: 0.01 },
+      adversarial: { ...patchgan, weight: 0.01 },
     },
     // what is learned from noise is worse with every step: the last weights are kept all the same
     optimizer: { rate: 0.05 },
@@ -160,6 +162,27 @@ withRuntime("super-resolution with a discriminator and a perceptual loss, resume
   assert.ok(log.every((line) => JSON.parse(line).critic > 0));
   const { tensors } = await readSafetensors(join(whole, "weights.safetensors"));
   for (const [name, { data }] of tensors) assert.deepEqual(data, late.tensors.get(name)!.data, name);
+});
+
+withRuntime("a discriminator of detail sees what is beyond the input, whatever the input is", async () => {
+  const critic = async (detail: number | undefined, offset: number) => {
+    const { folder, config } = await prepare({
+      // does nothing yet
+      network: { kind: "unet", inChannels: 1, outChannels: 1, channels: [4], blocks: 1, norm: "none", residual: true },
+      loss: {
+        l1: 1,
+        adversarial: { ...patchgan, detail },
+      },
+      data: { ...settings.data, offset },
+      steps: 1,
+    });
+    const out = join(folder, "out");
+    assert.equal((await cli("train", config, "-o", out)).code, 0);
+    return JSON.parse(await readFile(join(out, "log.ndjson"), "utf8")).critic as number;
+  };
+  // differences of numbers up to three larger
+  assert.ok(Math.abs((await critic(10, 100)) - (await critic(10, 400))) < 1e-4);
+  assert.ok(Math.abs((await critic(undefined, 100)) - (await critic(undefined, 400))) > 1e-3);
 });
 
 withRuntime("diffusion: the network learns what was mixed in", async () => {
@@ -206,6 +229,10 @@ test("says what is wrong with a config", async () => {
     [{ network: { kind: "dncnn", inChannels: 1, dept: 3 } }, /Did you mean depth\?/],
     [{ task: "diffusion" }, /"time": true/],
     [{ steps: 0 }, /at steps/],
+    [
+      { network: { kind: "srresnet", inChannels: 1 }, loss: { l1: 1, adversarial: { ...patchgan, detail: 5 } } },
+      /detail expected .* a network that keeps the size/,
+    ],
   ];
   for (const [change, sentence] of wrong) {
     const { folder, config } = await prepare(change);
