@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kThreads = 256, kBlocks = 4;  // resident
 constexpr int64_t kChunk = 1 << 14;
-constexpr int kTileRows = 8, kTileColumns = 32, kLine = kTileColumns + kSsimTaps - 1;
+constexpr int kTileRows = 8, kTileColumns = 32;
 
 struct Window {
   WindowArgs args;
@@ -91,26 +91,24 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
   }
 }
 
-struct SsimTaps {
-  double weight[kSsimTaps];
-};
-
+template <class Window>
 __global__ void __launch_bounds__(kThreads, kBlocks)
-    ssim_tiles(SsimArgs args, SsimTaps taps, int64_t tiles_down, int64_t tiles_across, double* partials) {
-  SHARED(double, moments, [kTileRows][kSsimMoments][kLine]);
+    ssim_tiles(SsimArgs args, SsimTaps<Window> taps, int64_t tiles_down, int64_t tiles_across, double* partials) {
+  constexpr int side = Window::taps;
+  SHARED(double, moments, [kTileRows][kSsimMoments][kTileColumns + side - 1]);
   SHARED(double, of_warp, [kThreads / 32]);
   const int64_t tiles = args.slices * tiles_down * tiles_across;
   for (int64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
     const int64_t x0 = tile % tiles_across * kTileColumns, y0 = tile / tiles_across % tiles_down * kTileRows;
     const int64_t start = tile / tiles_across / tiles_down * args.rows * args.columns;
-    const int rows = int(min(int64_t(kTileRows), args.rows - kSsimTaps + 1 - y0));
-    const int columns = int(min(int64_t(kTileColumns), args.columns - kSsimTaps + 1 - x0));
-    const int width = columns + kSsimTaps - 1;
+    const int rows = int(min(int64_t(kTileRows), args.rows - side + 1 - y0));
+    const int columns = int(min(int64_t(kTileColumns), args.columns - side + 1 - x0));
+    const int width = columns + side - 1;
     for (int i = threadIdx.x; i < rows * width; i += kThreads) {
       const int r = i / width, c = i % width;
       const int64_t at = start + (y0 + r) * args.columns + x0 + c;
       double m[kSsimMoments] = {};
-      for (int t = 0; t < kSsimTaps; t++) {
+      for (int t = 0; t < side; t++) {
         const double w = taps.weight[t], x = args.a[at + t * args.columns], y = args.b[at + t * args.columns];
         m[kMeanA] += w * x, m[kMeanB] += w * y;
         m[kSquareA] += w * x * x, m[kSquareB] += w * y * y, m[kProduct] += w * x * y;
@@ -123,8 +121,8 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
     if (r < rows && c < columns) {
       double m[kSsimMoments] = {};
       for (int k = 0; k < kSsimMoments; k++)
-        for (int t = 0; t < kSsimTaps; t++) m[k] += taps.weight[t] * moments[r][k][c + t];
-      value = ssim_of(m, args.c1, args.c2);
+        for (int t = 0; t < side; t++) m[k] += taps.weight[t] * moments[r][k][c + t];
+      value = ssim_of(m, args.c1, args.c2, Window::spread);
     }
     const double sum = block_fold(value, of_warp, Sum());
     if (threadIdx.x == 0) partials[tile] = sum;
@@ -144,6 +142,20 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
 }
 
 unsigned blocks_for(int64_t count) { return unsigned(std::min<int64_t>(count, 1 << 20)); }
+
+template <class Window>
+void mean_ssim(Stream stream, const SsimArgs& args) {
+  const int64_t down = args.rows - Window::taps + 1, across = args.columns - Window::taps + 1;
+  const int64_t tiles_down = (down + kTileRows - 1) / kTileRows,
+                tiles_across = (across + kTileColumns - 1) / kTileColumns, tiles = tiles_down * tiles_across;
+  StreamMemory<double> partials(stream, size_t(args.slices * tiles)), values(stream, size_t(args.slices));
+  LAUNCH((ssim_tiles<Window>), blocks_for(args.slices * tiles), kThreads, 0, stream)
+  (args, ssim_taps<Window>(), tiles_down, tiles_across, partials.data());
+  LAUNCH(all_tiles, blocks_for(args.slices), kThreads, 0, stream)
+  (partials.data(), tiles, args.slices, double(down * across), values.data());
+  check_launch("metrics_ssim");
+  values.download(args.values, size_t(args.slices));
+}
 
 }  // namespace
 
@@ -174,18 +186,7 @@ void metrics_decimate(Stream stream, const DecimateArgs& args) {
 
 void metrics_ssim(Stream stream, const SsimArgs& args) {
   if (args.slices == 0) return;
-  const int64_t down = args.rows - kSsimTaps + 1, across = args.columns - kSsimTaps + 1;
-  const int64_t tiles_down = (down + kTileRows - 1) / kTileRows,
-                tiles_across = (across + kTileColumns - 1) / kTileColumns, tiles = tiles_down * tiles_across;
-  SsimTaps taps;
-  ssim_taps(taps.weight);
-  StreamMemory<double> partials(stream, size_t(args.slices * tiles)), values(stream, size_t(args.slices));
-  LAUNCH(ssim_tiles, blocks_for(args.slices * tiles), kThreads, 0, stream)
-  (args, taps, tiles_down, tiles_across, partials.data());
-  LAUNCH(all_tiles, blocks_for(args.slices), kThreads, 0, stream)
-  (partials.data(), tiles, args.slices, double(down * across), values.data());
-  check_launch("metrics_ssim");
-  values.download(args.values, size_t(args.slices));
+  args.uniform ? mean_ssim<UniformWindow>(stream, args) : mean_ssim<GaussianWindow>(stream, args);
 }
 
 }  // namespace sino::cuda

@@ -107,6 +107,8 @@ __global__ void __launch_bounds__(kLevelThreads, 1) find_noise_level(NoiseLevelA
 
 void nonlocal_means(Stream stream, const NonLocalArgs& args) {
   if (args.slices * args.rows * args.columns == 0) return;
+  require(args.depth == 0, Code::unsupported,
+          "There is no non-local means across slices for CUDA in this version. Use device \"cpu\" or \"auto\".");
   std::vector<float> tables = patch_weights(args.patch, args.patch_sigma);
   const int64_t taps = int64_t(tables.size());
   for (int64_t s = 0; s < args.slices; s++) {

@@ -79,6 +79,8 @@ __global__ void __launch_bounds__(kThreads) variation_dual(Variation v) {
 void total_variation(Stream stream, const TotalVariationArgs& args) {
   const int64_t pixels = args.rows * args.columns, count = args.slices * pixels;
   if (count == 0) return;
+  require(!args.volume, Code::unsupported,
+          "There is no total variation of volumes for CUDA in this version. Use device \"cpu\" or \"auto\".");
   std::vector<float> weights;
   for (int64_t s = 0; s < args.slices; s++) weights.push_back(float(factor_of(args.weights, s)));
   StreamMemory<float> uploaded(stream, weights.size());

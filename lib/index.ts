@@ -72,6 +72,9 @@ export {
   frechetDistance,
   hausdorff,
   hotellingObserver,
+  type LesionDetection,
+  type LesionOptions,
+  lesionDetection,
   type Metrics,
   msSsim,
   type NoisePower,
@@ -81,6 +84,8 @@ export {
   ringErrors,
   rmse,
   ssim,
+  type Task,
+  taskSnr,
 } from "./metrics/index.ts";
 export {
   type ApplyOptions,
@@ -134,6 +139,7 @@ export {
   tungstenSpectrum,
 } from "./physics/index.ts";
 export { type PrepareOptions, type PrepareReport, prepareSlices } from "./prepare/index.ts";
+export { type Roughness, sliceRoughness } from "./restore/consistency.ts";
 export {
   addBiasField,
   coarserPixels,

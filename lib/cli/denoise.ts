@@ -6,7 +6,14 @@ import { planesOf } from "../image/input.ts";
 import { clip } from "../image/pixels.ts";
 import { type DrawOptions, type RestorationModel, restorationModel } from "../models/index.ts";
 import { isConditional } from "../models/trained.ts";
-import { type ClassicalDenoiser, denoiseByNetwork, denoise as denoiseClassically, seenHu } from "../restore/denoise.ts";
+import { sliceRoughness } from "../restore/consistency.ts";
+import {
+  type ClassicalDenoiser,
+  denoiseByNetwork,
+  denoise as denoiseClassically,
+  seenHu,
+  volumeDenoisers,
+} from "../restore/denoise.ts";
 import { quietPlaces } from "../restore/quiet.ts";
 import { type Command, jobOptions, quietly, type Run } from "./command.ts";
 import { type Explained, explained } from "./explained.ts";
@@ -18,6 +25,9 @@ export interface DenoiseOptions extends RestoredOptions, DrawOptions {
   model?: string;
   strength?: number;
   sigma?: number;
+  /** All slices as one volume. */
+  volume?: boolean;
+  sliceMm?: number;
 }
 
 const shippedFor: Readonly<Record<string, string>> = { CT: "low-dose-ct" };
@@ -29,9 +39,36 @@ export function denoise(input: string, given: DenoiseOptions): Command {
       throw new UsageError(`--model is for --method network; ${method} has none.`);
     if (sigma !== undefined && !["nlm", "bm3d", "tv", "bilateral", "auto"].includes(method))
       throw new UsageError(`--sigma is for nlm, bm3d, tv and bilateral, not for ${method}.`);
+    checkVolume(given);
     const make = (source: Source) => made(source, given, run);
     return restored(input, given, { command: "denoise", title: "Denoising", make }, run);
   };
+}
+
+function checkVolume({ volume, sliceMm, method }: DenoiseOptions): void {
+  if (sliceMm !== undefined && !volume) throw new UsageError("--slice-mm is for --volume: add that too.");
+  if (volume && !volumeDenoisers.includes(method as never))
+    throw new UsageError(`--volume is for --method ${volumeDenoisers.join(", ")}; ${method} takes slices one by one.`);
+}
+
+/** What is asked of all slices as one volume; undefined: each by itself. */
+function volumeOf(source: Source, given: DenoiseOptions, run: Run) {
+  if (!given.volume) return undefined;
+  const sliceMm = given.sliceMm ?? source.sliceMm;
+  if (sliceMm === undefined)
+    run.console.warn(
+      `${source.input} does not say how far its slices lie apart: taking one pixel. Say it with --slice-mm.`,
+    );
+  const [row, column] = source.pixelMm;
+  return { dimensions: 3, sampling: [sliceMm ?? Math.sqrt(row * column), row, column] } as const;
+}
+
+/** What slices beside each other have in common, before and after. */
+async function consistency(before: Volume, after: Volume, run: Run): Promise<Made["facts"]> {
+  if (before.shape.length !== 3 || before.shape.some((n) => n < 2)) return [];
+  const [a, b] = [await sliceRoughness(before, quietly(run)), await sliceRoughness(after, quietly(run))];
+  if (!Number.isFinite(a.ratio) || !Number.isFinite(b.ratio)) return [];
+  return [["Roughness between slices / within", `${a.ratio.toFixed(2)} before, ${b.ratio.toFixed(2)} after`]];
 }
 
 async function made(source: Source, given: DenoiseOptions, run: Run): Promise<Made> {
@@ -42,6 +79,7 @@ async function made(source: Source, given: DenoiseOptions, run: Run): Promise<Ma
     const drawing = drawingOf(chosen, given);
     const options = { ...jobOptions(run), ...drawing, strength, threads: run.options.threads };
     const images = await denoiseByNetwork(source.images, chosen, options);
+    const rough = await consistency(source.images, images, run);
     const why = given.explain ? await explainedIn(source, images, chosen, run) : undefined;
     return {
       images,
@@ -65,6 +103,7 @@ async function made(source: Source, given: DenoiseOptions, run: Run): Promise<Ma
           ([what, n]) => [`${what[0]!.toUpperCase()}${what.slice(1)}`, String(n)] as const,
         ),
         ...(licence ? ([["Licence of the model", licence]] as const) : []),
+        ...rough,
         ...(why?.facts ?? []),
       ],
       notes: [
@@ -79,18 +118,25 @@ async function made(source: Source, given: DenoiseOptions, run: Run): Promise<Ma
   if (given.explain) throw new UsageError("--explain is for networks; a classic's change is the same everywhere.");
   const method = given.method === "auto" || given.method === "network" ? "bm3d" : given.method;
   const sigma = given.sigma ?? (await sigmaOf(source, run));
-  const options = { ...jobOptions(run), method, strength, sigma };
+  const volume = volumeOf(source, given, run);
+  const options = { ...jobOptions(run), method, strength, sigma, ...volume };
+  const images = await denoiseClassically(source.images, options);
   return {
-    images: await denoiseClassically(source.images, options),
+    images,
     description: `Denoised, ${method}`,
     derivation: `Denoised by sinogram ${version} with ${method} at strength ${strength}.`,
-    configuration: { operation: "denoise", version, method, strength, sigma },
+    configuration: { operation: "denoise", version, method, strength, sigma, ...volume },
     facts: [
       ["Method", method],
       ["Strength", String(strength)],
       ["Noise", sigma === undefined ? "estimated slice by slice" : `σ ${sigma.toPrecision(3)}`],
+      ...(await consistency(source.images, images, run)),
     ],
-    notes: ["Slices are denoised one by one."],
+    notes: [
+      volume
+        ? `Slices are denoised together, as a volume with ${volume.sampling[0].toPrecision(3)} mm from slice to slice.`
+        : "Slices are denoised one by one.",
+    ],
   };
 }
 

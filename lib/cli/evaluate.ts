@@ -1,6 +1,6 @@
 /** `sinogram evaluate`: how far results are from their reference. */
 import { join } from "node:path";
-import { type ArrayLike, type TypedArray, type Volume, volume } from "../core/arrays.ts";
+import type { TypedArray, Volume } from "../core/arrays.ts";
 import { writeFileAtomic } from "../core/files.ts";
 import { version } from "../core/version.ts";
 import { statistics } from "../image/pixels.ts";
@@ -8,6 +8,7 @@ import { type Evaluation, evaluate as evaluateImages, type ProtocolName } from "
 import { type Rings, ringErrors } from "../metrics/rings.ts";
 import { muWater70keV } from "../physics/constants.ts";
 import { type ReportTable, writeReport } from "../report/report.ts";
+import { aligned } from "./aligned.ts";
 import { type Command, counted, huOfMu, quietly, type Run } from "./command.ts";
 import { toJson } from "./console.ts";
 import { UsageError } from "./failure.ts";
@@ -20,6 +21,7 @@ export interface EvaluateOptions {
   window?: [number, number];
   tissue?: [number, number];
   near: number;
+  msSsim?: boolean;
   unit?: "mu" | "hu";
   muWater?: number;
   deepLesion?: boolean;
@@ -79,19 +81,12 @@ function unitOf(given: "mu" | "hu" | undefined, sets: readonly ImageSet[]): "mu"
   return given ?? (inHu ? "hu" : "mu");
 }
 
-/** One image alone and a batch of one are the same. */
-function aligned(images: Volume<TypedArray>, rank: number): ArrayLike {
-  const shape = images.shape;
-  if (shape.length === 3 && shape[0] === 1 && rank === 2) return volume(images.data, shape.slice(1));
-  return shape.length === 2 && rank === 3 ? volume(images.data, [1, ...shape]) : images;
-}
-
 async function compared(
   { images }: ImageSet,
   reference: ImageSet,
   mask: ImageSet | undefined,
   unit: "mu" | "hu",
-  { protocol, window, muWater, near, tissue }: EvaluateOptions,
+  { protocol, window, muWater, near, tissue, msSsim }: EvaluateOptions,
   run: Run,
 ): Promise<Evaluation & { rings?: Rings }> {
   const rank = reference.images.shape.length;
@@ -101,6 +96,7 @@ async function compared(
     ...options,
     protocol,
     window,
+    msSsim,
     mask: metal,
   });
   if (!metal) return found;
@@ -127,12 +123,13 @@ const spanOf = ({ window, unit }: Evaluation): string =>
 const hu = (value: number): string => (Number.isFinite(value) ? value.toFixed(2) : "–");
 
 function table(found: Compared): string {
-  const { psnr, ssim, rmseHu, maeHu, biasHu, protocol, rings, slices } = found;
+  const { psnr, ssim, msSsim, rmseHu, maeHu, biasHu, protocol, rings, slices } = found;
   const near = rings?.nearPixels ?? 0;
   return [
     `protocol  ${protocol}, ${spanOf(found)}, ${slices.length === 1 ? "1 slice" : `${slices.length} slices, means`}`,
     `PSNR      ${psnr.toFixed(3)} dB`,
     `SSIM      ${ssim.toFixed(5)}`,
+    ...(msSsim === undefined ? [] : [`MS-SSIM   ${msSsim.toFixed(5)}`]),
     `RMSE      ${rmseHu.toFixed(2)} HU`,
     `MAE       ${maeHu.toFixed(2)} HU`,
     `bias      ${biasHu.toFixed(2)} HU`,
@@ -147,13 +144,15 @@ function table(found: Compared): string {
 function figureTable(results: readonly Compared[]): ReportTable {
   const first = results[0]!;
   const rings = first.rings ? [`near (≤ ${first.rings.nearPixels} px), HU`, "far, HU"] : [];
+  const scales = first.msSsim === undefined ? [] : ["MS-SSIM"];
   return {
     caption: `${first.protocol}, PSNR and SSIM within ${spanOf(first)}`,
-    columns: ["result", "PSNR, dB", "SSIM", "RMSE, HU", "MAE, HU", "bias, HU", ...rings],
-    rows: results.map(({ images, psnr, ssim, rmseHu, maeHu, biasHu, rings: found }) => [
+    columns: ["result", "PSNR, dB", "SSIM", ...scales, "RMSE, HU", "MAE, HU", "bias, HU", ...rings],
+    rows: results.map(({ images, psnr, ssim, msSsim, rmseHu, maeHu, biasHu, rings: found }) => [
       images,
       psnr.toFixed(3),
       ssim.toFixed(5),
+      ...(msSsim === undefined ? [] : [msSsim.toFixed(5)]),
       ...[rmseHu, maeHu, biasHu].map(hu),
       ...(found ? [hu(found.near), hu(found.far)] : []),
     ]),

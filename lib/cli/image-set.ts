@@ -18,6 +18,8 @@ export interface ImageSet {
   /** Where the files say it. */
   isHu: boolean;
   pixelMm?: [number, number];
+  /** From slice to slice. */
+  sliceMm?: number;
 }
 
 export interface ImageSetOptions {
@@ -56,9 +58,14 @@ async function arrayFiles(folder: string): Promise<string[]> {
   return names.filter((name) => isArraySpec(name) && !name.startsWith(".") && !isPicture(name)).sort();
 }
 
-function about({ meta }: LoadedArray, { deepLesion }: ImageSetOptions): Pick<ImageSet, "isHu" | "pixelMm"> {
+function about({ meta }: LoadedArray, { deepLesion }: ImageSetOptions): Pick<ImageSet, "isHu" | "pixelMm" | "sliceMm"> {
   const [row, column] = meta.spacing?.slice(-2) ?? [];
-  return { isHu: meta.format === "png" && deepLesion, ...(row && column ? { pixelMm: [row, column] } : {}) };
+  const slice = meta.spacing?.at(-3);
+  return {
+    isHu: meta.format === "png" && deepLesion,
+    ...(row && column && { pixelMm: [row, column] }),
+    ...(slice && { sliceMm: slice }),
+  };
 }
 
 async function dicomSet(spec: string, { signal }: Run): Promise<ImageSet> {
@@ -79,7 +86,7 @@ async function dicomSet(spec: string, { signal }: Run): Promise<ImageSet> {
 
 async function fileSet(spec: string, files: string[], options: ImageSetOptions, run: Run): Promise<ImageSet> {
   const parts: Volume[] = [];
-  let known: Pick<ImageSet, "isHu" | "pixelMm"> = { isHu: false };
+  let known: Pick<ImageSet, "isHu" | "pixelMm" | "sliceMm"> = { isHu: false };
   for (const file of files) {
     run.signal.throwIfAborted();
     const loaded = await readArray(join(spec, file), options);

@@ -258,6 +258,8 @@ function addDenoise(program: Commander, start: Start): void {
       "deviation of the noise, in the image's unit; default where the image is quietest",
       positiveNumber,
     )
+    .option("--volume", "nlm, tv, bilateral, gaussian: all slices together, as one volume")
+    .option("--slice-mm <mm>", "with --volume: from slice to slice, where the input does not say", positiveNumber)
     .option("--steps <n>", "network that draws out of noise: its runs per drawing; default 10", count)
     .option("--seed <n>", "network that draws: of its noise; default 0", wholeNumber)
     .option("--draws <n>", "network that draws: the mean of so many drawings; default 1", count)
@@ -325,11 +327,21 @@ function addEvaluate(program: Commander, start: Start): void {
         "hu",
       ]),
     )
+    .option("--ms-ssim", "SSIM over five scales too; slices of 176 × 176 pixels or more")
+    .option("--masks", "the files are masks: Dice and Hausdorff distances instead")
     .option("--deep-lesion", "16-bit PNG hold HU + 32768, as in DeepLesion")
     .option("-o, --output <folder>", "write evaluation.json, report.html and pictures")
     .option("--overwrite", "replace an earlier evaluation in the output folder")
     .addOption(muWater())
-    .action((files, options) => start(async () => (await import("./evaluate.ts")).evaluate(files, options), options));
+    .action((files, options) =>
+      start(
+        async () =>
+          options.masks
+            ? (await import("./evaluate-masks.ts")).evaluateMasks(files, options)
+            : (await import("./evaluate.ts")).evaluate(files, options),
+        options,
+      ),
+    );
 }
 
 function addBatch(program: Commander, start: Start): void {

@@ -51,6 +51,8 @@ export interface Source {
   /** 8: values of a byte, which no HU fit into. */
   readonly bits: number;
   readonly pixelMm: readonly [number, number];
+  /** From slice to slice; undefined where nobody says. */
+  readonly sliceMm: number | undefined;
   readonly series?: CtSeries;
   readonly loaded?: LoadedArray;
 }
@@ -130,6 +132,7 @@ async function ofFile(input: string, given: RestoredOptions, work: Work, run: Ru
     modality: modality?.toUpperCase(),
     bits: isByte ? 8 : 16,
     pixelMm: [row || 1, column || row || 1],
+    sliceMm: images.shape.length === 3 ? loaded.meta.spacing?.at(-3) || undefined : undefined,
     loaded,
   };
   const [made, computing] = await timed(() => work.make(source, run));
@@ -208,6 +211,7 @@ async function ofSeries(folder: string, given: RestoredOptions, work: Work, run:
     modality: series.modality || undefined,
     bits: first.bitsStored,
     pixelMm: first.pixelSpacing,
+    sliceMm: series.spacingMm.slice || undefined,
     series,
   };
   const [made, computing] = await timed(() => work.make(source, run));

@@ -1,7 +1,8 @@
-/** Classical denoisers, slice by slice: non-local means, block matching, bilateral, total variation, median; and how loud the noise is. */
+/** Classical denoisers: non-local means, block matching, bilateral, total variation, median; and how loud the noise is. */
 import type { ArrayLike, Volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import type { OperationOptions } from "../native/job.ts";
+import { type DimensionOptions, sliceDistance } from "./dimensions.ts";
 import { floats, newImage, planesOf, requireNumber, run } from "./input.ts";
 
 export interface NoiseOptions extends OperationOptions {
@@ -9,7 +10,13 @@ export interface NoiseOptions extends OperationOptions {
   sigma?: number | readonly number[] | Float64Array | undefined;
 }
 
-export interface NonLocalMeansOptions extends NoiseOptions {
+/** Of filters that look into neighbouring slices too. */
+export interface DepthOptions extends DimensionOptions {
+  /** With 3 dimensions: so many slices to either side are looked at; default those within `search` pixels, at most 2. */
+  depth?: number | undefined;
+}
+
+export interface NonLocalMeansOptions extends NoiseOptions, DepthOptions {
   /** Patches are (2·patch + 1)² pixels; default 2. */
   patch?: number | undefined;
   /** Pixels up to so many rows and columns away are looked at; default 6. */
@@ -20,7 +27,7 @@ export interface NonLocalMeansOptions extends NoiseOptions {
   patchSigma?: number | undefined;
 }
 
-export interface BilateralOptions extends NoiseOptions {
+export interface BilateralOptions extends NoiseOptions, DepthOptions {
   /** Standard deviation in space, pixels; default 1.5. */
   spread?: number | undefined;
   /** Pixels up to so many rows and columns away; default 3·spread, rounded up. */
@@ -29,7 +36,7 @@ export interface BilateralOptions extends NoiseOptions {
   strength?: number | undefined;
 }
 
-export interface TotalVariationOptions extends NoiseOptions {
+export interface TotalVariationOptions extends NoiseOptions, DimensionOptions {
   /** What variation costs, in sigmas; default 1. */
   strength?: number | undefined;
   /** Steps of the solver; default 100: the energy is within about 0.2 % of its minimum. */
@@ -84,6 +91,16 @@ async function sigmasOf(image: ArrayLike, options: NoiseOptions): Promise<Float6
   return Float64Array.from({ length: slices }, (_, s) => values[values.length === 1 ? 0 : s]!);
 }
 
+/** What the kernel is told of neighbouring slices. */
+function neighbours(image: ArrayLike, search: number, options: DepthOptions) {
+  const apart = sliceDistance(image, options);
+  if (apart === undefined && options.depth !== undefined)
+    throw sinoError("ERR_SINO_OUT_OF_RANGE", "Depth counts slices of a volume: it goes with dimensions 3.");
+  const { depth = Math.min(2, Math.floor(search / (apart ?? Infinity))) } = options;
+  requireNumber(depth, "depth", "a whole number from 0 to 64", wholeUpTo(64));
+  return { depth, apart: apart ?? 1 };
+}
+
 /** Runs a filter whose strength is a number per slice. */
 async function filtered(
   operation: string,
@@ -101,6 +118,7 @@ async function filtered(
 /**
  * Non-local means: every pixel becomes the mean of the pixels around it whose neighbourhoods look like its own, weighted by how much
  * they do. Borders are mirrored. A. Buades, B. Coll, J.-M. Morel, CVPR 2005, with the noise taken off the distances.
+ * In three dimensions neighbourhoods stay within their slices, and those of the slices beside count too.
  * Throws ERR_SINO_SHAPE, ERR_SINO_ARG_TYPE, ERR_SINO_OUT_OF_RANGE.
  *
  * @example
@@ -112,7 +130,9 @@ export async function nonLocalMeans(image: ArrayLike, options: NonLocalMeansOpti
   requireNumber(search, "search", "a whole number from 0 to 64", wholeUpTo(64));
   requireNumber(strength, "strength", "a number above 0", isPositive);
   requireNumber(patchSigma, "patchSigma", "a number of pixels from 0 up", (n) => n >= 0 && n < Infinity);
+  const slices = neighbours(image, search, options);
   return filtered("nonlocalMeans", image, options, (sigmas) => ({
+    ...slices,
     patch,
     search,
     patchSigma,
@@ -132,7 +152,9 @@ export async function bilateral(image: ArrayLike, options: BilateralOptions = {}
   requireNumber(strength, "strength", "a number above 0", isPositive);
   const search = options.search ?? Math.ceil(3 * spread);
   requireNumber(search, "search", "a whole number from 0 to 64", wholeUpTo(64));
+  const slices = neighbours(image, search, options);
   return filtered("nonlocalMeans", image, options, (sigmas) => ({
+    ...slices,
     patch: 0,
     search,
     patchSigma: 0,
@@ -145,6 +167,7 @@ export async function bilateral(image: ArrayLike, options: BilateralOptions = {}
 /**
  * The image nearest to the given one for its total variation (isotropic): argmin ½‖x − image‖² + strength·sigma·TV(x). Flattens noise,
  * keeps edges, lowers contrast of small things. L. Rudin, S. Osher, E. Fatemi, Physica D 60, 1992.
+ * In three dimensions differences between slices count too, divided by their distance, with one sigma: the root mean square of the slices'.
  * Throws ERR_SINO_SHAPE, ERR_SINO_ARG_TYPE, ERR_SINO_OUT_OF_RANGE.
  */
 export async function totalVariation(image: ArrayLike, options: TotalVariationOptions = {}): Promise<Volume> {
@@ -154,8 +177,13 @@ export async function totalVariation(image: ArrayLike, options: TotalVariationOp
   for (const [name, bound] of Object.entries({ low, high }))
     requireNumber(bound, name, "a number", (n) => !Number.isNaN(n));
   if (low > high) throw sinoError("ERR_SINO_OUT_OF_RANGE", `Expected low ≤ high but received ${low} and ${high}.`);
+  const apart = sliceDistance(image, options);
+  const volume = apart !== undefined;
+  const together = (sigmas: Float64Array) => Float64Array.of(Math.hypot(...sigmas) / Math.sqrt(sigmas.length || 1));
   return filtered("totalVariation", image, options, (sigmas) => ({
-    weights: sigmas.map((s) => s * strength),
+    volume,
+    ratio: 1 / (apart ?? 1),
+    weights: (volume ? together(sigmas) : sigmas).map((s) => s * strength),
     iterations,
     low,
     high,

@@ -1,7 +1,7 @@
 /** PSNR, SSIM and errors between images, slice by slice, in the addon. Images [rows, columns] or [slices, rows, columns]. */
 import { type ArrayLike, checkArray } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
-import { flags } from "../image/input.ts";
+import { flags, requireOneOf } from "../image/input.ts";
 import type { OperationOptions } from "../native/job.ts";
 import { allocate, runJob } from "../native/job.ts";
 import { packed } from "../native/pack.ts";
@@ -155,23 +155,36 @@ export async function decimatedPair(pair: Pair, factor: number, options: Operati
   };
 }
 
-/** Mean SSIM per slice of images whose values span `range`; c1 by default (0.01·range)². Throws ERR_SINO_SHAPE below 11 × 11 pixels. */
+export interface Windowed {
+  /** Default (0.01·range)². */
+  c1?: number;
+  /** "gaussian" by default. */
+  window?: SsimWindow | undefined;
+}
+
+/** Pixels across the windows that SSIM slides over images. */
+export const ssimWindows = { gaussian: 11, uniform: 7 } as const;
+export type SsimWindow = keyof typeof ssimWindows;
+
+/** Mean SSIM per slice of images whose values span `range`. Throws ERR_SINO_SHAPE where no window fits. */
 export async function ssimOfPair(
   pair: Pair,
   range: number,
   options: OperationOptions,
-  c1: number = (0.01 * range) ** 2,
+  { c1 = (0.01 * range) ** 2, window = "gaussian" }: Windowed = {},
 ): Promise<Float64Array> {
   const { slices, rows, columns, images: a, reference: b } = pair;
-  if (Math.min(rows, columns) < 11)
+  requireOneOf(window, "window", ["gaussian", "uniform"]);
+  const side = ssimWindows[window];
+  if (Math.min(rows, columns) < side)
     throw sinoError(
       "ERR_SINO_SHAPE",
-      `SSIM slides a window of 11 × 11 pixels, but the images have ${rows} × ${columns}.`,
+      `SSIM slides a window of ${side} × ${side} pixels, but the images have ${rows} × ${columns}.`,
       { details: { rows, columns } },
     );
   const values = new Float64Array(slices);
   const device = options.device ?? "auto";
-  const constants = { c1, c2: (0.03 * range) ** 2 };
+  const constants = { c1, c2: (0.03 * range) ** 2, uniform: window === "uniform" };
   await runJob("metricsSsim", { device, slices, rows, columns, ...constants, a, b, values }, options);
   return values;
 }

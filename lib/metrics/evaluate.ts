@@ -1,7 +1,6 @@
 /** Evaluation by named protocols, so that numbers are only ever compared with numbers made the same way. */
 import type { ArrayLike } from "../core/arrays.ts";
 import { show, sinoError } from "../core/errors.ts";
-import type { OperationOptions } from "../native/job.ts";
 import { muWater70keV } from "../physics/constants.ts";
 import {
   type CompareOptions,
@@ -16,6 +15,7 @@ import {
   windowedPair,
 } from "./compare.ts";
 import { downsampling } from "./metrics.ts";
+import { msSsimOfPair, requireScales } from "./ms-ssim.ts";
 
 interface Protocol {
   description: string;
@@ -48,12 +48,16 @@ export interface EvaluateOptions extends CompareOptions {
   unit?: "mu" | "hu" | undefined;
   /** Attenuation of water, 1/mm, for figures in HU; default 0.0192. */
   muWater?: number | undefined;
+  /** Also SSIM over five scales, within the same window; slices of 176 × 176 pixels or more; default false. */
+  msSsim?: boolean | undefined;
 }
 
 export interface Metrics {
   /** dB; Infinity where equal. */
   psnr: number;
   ssim: number;
+  /** Where it was asked for. */
+  msSsim?: number;
   /** Errors over the pixels outside the mask, not clipped, in the images' unit … */
   rmse: number;
   mae: number;
@@ -95,15 +99,22 @@ function checkedWindow(window: readonly number[]): [number, number] {
   return [low!, high!];
 }
 
-async function similarity(pair: Pair, protocol: Protocol | undefined, options: OperationOptions) {
+type Similarity = Pick<Metrics, "psnr" | "ssim" | "msSsim">;
+
+async function similarity(pair: Pair, protocol: Protocol | undefined, options: EvaluateOptions): Promise<Similarity[]> {
   const counted = protocol?.maskCounts ? { ...pair, mask: undefined } : pair;
   const squared = await differences(counted, options);
   const factor = protocol?.downsample ? downsampling(pair.rows, pair.columns) : 1;
   const structural = await ssimOfPair(await decimatedPair(pair, factor, options), 1, options);
-  return squared.map(({ mse }, slice) => ({ psnr: decibels(1, mse), ssim: structural[slice]! }));
+  const scales = options.msSsim ? await msSsimOfPair(pair, 1, options) : undefined;
+  return squared.map(({ mse }, slice) => ({
+    psnr: decibels(1, mse),
+    ssim: structural[slice]!,
+    ...(scales && { msSsim: scales[slice]! }),
+  }));
 }
 
-function metricsOf(found: Differences, similar: { psnr: number; ssim: number }, huPerUnit: number): Metrics {
+function metricsOf(found: Differences, similar: Similarity, huPerUnit: number): Metrics {
   const rmse = Math.sqrt(found.mse);
   return {
     ...similar,
@@ -118,7 +129,7 @@ function metricsOf(found: Differences, similar: { psnr: number; ssim: number }, 
 }
 
 function meanOf(slices: readonly Metrics[]): Metrics {
-  const mean = (name: keyof Metrics) => slices.reduce((sum, slice) => sum + slice[name], 0) / slices.length;
+  const mean = (name: keyof Metrics) => slices.reduce((sum, slice) => sum + slice[name]!, 0) / slices.length;
   const names = Object.keys(slices[0]!) as (keyof Metrics)[];
   return Object.fromEntries(names.map((name) => [name, mean(name)])) as unknown as Metrics;
 }
@@ -142,6 +153,7 @@ export async function evaluate(
   const protocol = protocolNamed(options);
   const toUnit = (mu: number) => (unit === "mu" ? mu : 1000 * (mu / muWater - 1));
   const pair = await pairOf(images, reference, options);
+  if (options.msSsim) requireScales(pair);
   const found = await differences(pair, options);
   const [low, high] = protocol?.windowMu.map(toUnit) ?? options.window ?? referenceSpan(found);
   const window = checkedWindow([low!, high!]);

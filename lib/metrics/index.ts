@@ -1,5 +1,12 @@
 /** How good images are: PSNR, SSIM, errors, and the field's protocols. */
 export type { CompareOptions } from "./compare.ts";
+export {
+  type LesionDetection,
+  type LesionOptions,
+  lesionDetection,
+  type Task,
+  taskSnr,
+} from "./detection.ts";
 export * from "./evaluate.ts";
 export { frechetDistance } from "./frechet.ts";
 export { psnr, type RangeOptions, rmse, type SsimOptions, ssim } from "./metrics.ts";

@@ -8,6 +8,7 @@ import {
   differences,
   pairOf,
   referenceSpan,
+  type SsimWindow,
   ssimOfPair,
 } from "./compare.ts";
 
@@ -19,9 +20,14 @@ export interface RangeOptions extends CompareOptions {
 export interface SsimOptions extends Omit<RangeOptions, "mask"> {
   /** Average blocks of round(shortest side / 256) pixels first, as Wang's script does; default false. */
   downsample?: boolean | undefined;
+  /**
+   * "gaussian" (default): 11 × 11, σ 1.5, population variances, as Wang and MONAI have it; "uniform": 7 × 7, equal weights, sample variances,
+   * which is what scikit-image gives unless it is told otherwise. Figures of one are not to be compared with those of the other.
+   */
+  window?: SsimWindow | undefined;
 }
 
-function checkedRange(range: number): number {
+export function checkedRange(range: number): number {
   if (!(range > 0) || !Number.isFinite(range))
     throw sinoError("ERR_SINO_OUT_OF_RANGE", `Expected a positive number for range but received ${show(range)}.`);
   return range;
@@ -46,8 +52,7 @@ export async function psnr(images: ArrayLike, reference: ArrayLike, options: Ran
 }
 
 /**
- * Structural similarity per slice: Gaussian window 11 × 11, σ 1.5, K 0.01 and 0.03, whole windows only (Wang et al., IEEE
- * TIP 13(4), 2004). Throws ERR_SINO_SHAPE, ERR_SINO_OUT_OF_RANGE.
+ * Structural similarity per slice: means over whole windows, K 0.01 and 0.03 (Wang et al., IEEE TIP 13(4), 2004). Throws ERR_SINO_SHAPE, ERR_SINO_OUT_OF_RANGE.
  */
 export async function ssim(images: ArrayLike, reference: ArrayLike, options: SsimOptions = {}): Promise<Float64Array> {
   const pair = await pairOf(images, reference, { ...options, mask: undefined });
@@ -55,7 +60,7 @@ export async function ssim(images: ArrayLike, reference: ArrayLike, options: Ssi
   const span = () => referenceSpan(found);
   const range = checkedRange(options.range ?? span()[1] - span()[0]);
   const factor = options.downsample ? downsampling(pair.rows, pair.columns) : 1;
-  return ssimOfPair(await decimatedPair(pair, factor, options), range, options);
+  return ssimOfPair(await decimatedPair(pair, factor, options), range, options, { window: options.window });
 }
 
 /** Wang's factor: shortest side over 256, rounded, at least 1. */

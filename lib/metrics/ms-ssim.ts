@@ -1,8 +1,9 @@
 /** SSIM over several scales. */
 import type { ArrayLike } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
-import { decimatedPair, differences, pairOf, referenceSpan, ssimOfPair } from "./compare.ts";
-import type { RangeOptions } from "./metrics.ts";
+import type { OperationOptions } from "../native/job.ts";
+import { decimatedPair, differences, type Pair, pairOf, referenceSpan, ssimOfPair } from "./compare.ts";
+import { checkedRange, type RangeOptions } from "./metrics.ts";
 
 /** Of Wang's subjects, finest scale first. */
 const weights = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333] as const;
@@ -19,22 +20,31 @@ export async function msSsim(
   reference: ArrayLike,
   options: Omit<RangeOptions, "mask"> = {},
 ): Promise<Float64Array> {
-  let pair = await pairOf(images, reference, { ...options, mask: undefined });
-  const least = 11 * 2 ** (weights.length - 1);
-  if (Math.min(pair.rows, pair.columns) < least)
-    throw sinoError(
-      "ERR_SINO_SHAPE",
-      `Multi-scale SSIM needs ${least} × ${least} pixels for its coarsest window, but the images have ${pair.rows} × ${pair.columns}.`,
-    );
+  const pair = await pairOf(images, reference, { ...options, mask: undefined });
+  requireScales(pair);
   const found = await differences(pair, options);
   const span = options.range === undefined ? referenceSpan(found) : undefined;
-  const range = options.range ?? span![1] - span![0];
-  if (!(range > 0) || !Number.isFinite(range))
-    throw sinoError("ERR_SINO_OUT_OF_RANGE", `Expected a positive number for range but received ${range}.`);
+  return msSsimOfPair(pair, checkedRange(options.range ?? span![1] - span![0]), options);
+}
+
+/** Pixels across the coarsest window, in those of the finest scale. */
+const least = 11 * 2 ** (weights.length - 1);
+export const hasScales = ({ rows, columns }: Pair): boolean => Math.min(rows, columns) >= least;
+
+export function requireScales(pair: Pair): void {
+  if (hasScales(pair)) return;
+  throw sinoError(
+    "ERR_SINO_SHAPE",
+    `Multi-scale SSIM needs ${least} × ${least} pixels for its coarsest window, but the images have ${pair.rows} × ${pair.columns}.`,
+  );
+}
+
+export async function msSsimOfPair(given: Pair, range: number, options: OperationOptions): Promise<Float64Array> {
+  let pair = given;
   const result = new Float64Array(pair.slices).fill(1);
   for (const [scale, weight] of weights.entries()) {
     const isLast = scale === weights.length - 1;
-    const values = await ssimOfPair(pair, range, options, isLast ? undefined : noLuminance);
+    const values = await ssimOfPair(pair, range, options, isLast ? {} : { c1: noLuminance });
     values.forEach((value, slice) => {
       result[slice]! *= Math.max(value, 0) ** weight;
     });

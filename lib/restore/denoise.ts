@@ -2,6 +2,7 @@
 import { type ArrayLike, type Volume, volume } from "../core/arrays.ts";
 import { sinoError } from "../core/errors.ts";
 import { bilateral, blockMatching, median, nonLocalMeans, totalVariation } from "../image/denoise.ts";
+import { type DimensionOptions, sliceDistance } from "../image/dimensions.ts";
 import { gaussian } from "../image/gaussian.ts";
 import { floats, requireNumber, requireOneOf } from "../image/input.ts";
 import { clip, combine, requireFinite, select, threshold } from "../image/pixels.ts";
@@ -16,16 +17,19 @@ export interface DenoiseOptions extends OperationOptions, JobOptions {
   strength?: number | undefined;
 }
 
-export interface ClassicalDenoiseOptions extends DenoiseOptions {
+export interface ClassicalDenoiseOptions extends DenoiseOptions, DimensionOptions {
   method: ClassicalDenoiser;
   /** Standard deviation of the noise, in the images' unit; default what `noiseLevel` says of each slice. */
   sigma?: number | undefined;
 }
 
+/** Those that can take [slice, row, column] as one volume. */
+export const volumeDenoisers = ["nlm", "tv", "bilateral", "gaussian"] as const satisfies readonly ClassicalDenoiser[];
+
 /**
- * Slices [row, column] or [slice, row, column] through a classical denoiser. Strength times the noise is what nlm, bm3d, tv and bilateral
+ * Slices [row, column] or [slice, row, column] through a classical denoiser, one by one or (nlm, tv, bilateral, gaussian) as a volume. Strength times the noise is what nlm, bm3d, tv and bilateral
  * take away; the median's radius and the Gaussian's deviation are strength in pixels.
- * Throws ERR_SINO_SHAPE, ERR_SINO_ARG_TYPE, ERR_SINO_OUT_OF_RANGE (NaN too).
+ * Throws ERR_SINO_SHAPE, ERR_SINO_ARG_TYPE, ERR_SINO_OUT_OF_RANGE (NaN too), ERR_SINO_UNSUPPORTED (bm3d and median of volumes).
  */
 export async function denoise(images: ArrayLike, options: ClassicalDenoiseOptions): Promise<Volume> {
   const { method, sigma, device, signal } = options;
@@ -33,7 +37,14 @@ export async function denoise(images: ArrayLike, options: ClassicalDenoiseOption
   requireOneOf(method, "method", [...classicalDenoisers]);
   await requireFinite(images, "images", { signal });
   const job = { device, signal };
-  const level = sigma === undefined ? job : { ...job, sigma };
+  const apart = sliceDistance(images, options);
+  if (apart !== undefined && !volumeDenoisers.includes(method as never))
+    throw sinoError(
+      "ERR_SINO_UNSUPPORTED",
+      `${method} takes slices one by one: choose ${volumeDenoisers.join(", ")} for a volume, or leave out dimensions 3.`,
+    );
+  const { dimensions, sampling } = options;
+  const level = { ...job, dimensions, sampling, ...(sigma !== undefined && { sigma }) };
   switch (method) {
     case "nlm":
       return nonLocalMeans(images, { ...level, strength: 0.8 * strength });
@@ -46,7 +57,7 @@ export async function denoise(images: ArrayLike, options: ClassicalDenoiseOption
     case "median":
       return median(images, { ...job, radius: Math.max(1, Math.round(strength)) });
     case "gaussian":
-      return gaussian(images, { ...job, sigma: strength });
+      return gaussian(images, { ...job, sigma: apart ? [strength / apart, strength, strength] : strength });
   }
 }
 

@@ -114,7 +114,9 @@ struct SimdKernels {
   void (*mix_tile)(const MixTile& tile);
   void (*variation_primal)(const TotalVariationRow& row, float* x);
   void (*variation_dual)(const TotalVariationRow& row, const float* x, const float* below, float momentum, float* px,
-                         float* py, float* next_x, float* next_y);
+                         float* py, float* next_x, float* next_y, const VariationDepth& depth);
+  void (*variation_dual_volume)(const TotalVariationRow& row, const float* x, const float* below, float momentum,
+                                float* px, float* py, float* next_x, float* next_y, const VariationDepth& depth);
   void (*nonlocal_band)(const NonLocalBand& band);
   // A square of width × width floats: to[c·to_stride + r] = from[r·from_stride + c], or added to it.
   void (*transpose_square)(const float* from, int64_t from_stride, float* to, int64_t to_stride, bool add);

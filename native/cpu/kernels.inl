@@ -20,7 +20,8 @@
 
 extern const SimdKernels kernels;
 const SimdKernels kernels = {
-    SINO_TARGET_NAME, SINO_TARGET_WINDOWS, kWidth,         joseph_gather, joseph_scatter,       backproject_tile,
-    filter_rows,      rebin_views,         rebin_bins,     attenuate,     attenuate_with_slope, distance_counts,
-    distance_fill,    distance_near,       distance_roots, sampling_step, dual_domain_step,     covariance_tile,
-    mix_tile,         variation_primal,    variation_dual, nonlocal_band, transpose_square,     median_row};
+    SINO_TARGET_NAME,      SINO_TARGET_WINDOWS,  kWidth,          joseph_gather,    joseph_scatter,
+    backproject_tile,      filter_rows,          rebin_views,     rebin_bins,       attenuate,
+    attenuate_with_slope,  distance_counts,      distance_fill,   distance_near,    distance_roots,
+    sampling_step,         dual_domain_step,     covariance_tile, mix_tile,         variation_primal,
+    variation_dual<false>, variation_dual<true>, nonlocal_band,   transpose_square, median_row};

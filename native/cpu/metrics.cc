@@ -31,10 +31,11 @@ void row_differences(const float* a, const float* b, const uint8_t* mask, int64_
 }
 
 // Weighted sums down the columns for one row of windows, then along it.
+template <class Window>
 double ssim_row(const SsimArgs& args, const float* a, const float* b, const double* taps, double* moments) {
   const int64_t columns = args.columns;
   std::fill(moments, moments + kSsimMoments * columns, 0.0);
-  for (int t = 0; t < kSsimTaps; t++) {
+  for (int t = 0; t < Window::taps; t++) {
     const float *p = a + t * columns, *q = b + t * columns;
     const double w = taps[t];
     for (int64_t c = 0; c < columns; c++) {
@@ -47,16 +48,36 @@ double ssim_row(const SsimArgs& args, const float* a, const float* b, const doub
     }
   }
   double sum = 0;
-  for (int64_t c = 0; c + kSsimTaps <= columns; c++) {
+  for (int64_t c = 0; c + Window::taps <= columns; c++) {
     double m[kSsimMoments];
     for (int k = 0; k < kSsimMoments; k++) {
       const double* line = moments + k * columns + c;
       m[k] = 0;
-      for (int t = 0; t < kSsimTaps; t++) m[k] += taps[t] * line[t];
+      for (int t = 0; t < Window::taps; t++) m[k] += taps[t] * line[t];
     }
-    sum += ssim_of(m, args.c1, args.c2);
+    sum += ssim_of(m, args.c1, args.c2, Window::spread);
   }
   return sum;
+}
+
+template <class Window>
+void mean_ssim(const Context& context, const SsimArgs& args) {
+  const SsimTaps<Window> taps = ssim_taps<Window>();
+  const int64_t windows = args.rows - Window::taps + 1, across = args.columns - Window::taps + 1;
+  Scratch<double> rows = context.scratch<double>(args.slices * windows);
+  context.parallel_for(args.slices * windows, kRows, [&](int64_t begin, int64_t end) {
+    Scratch<double> moments = context.scratch<double>(kSsimMoments * args.columns);
+    for (int64_t row = begin; row < end; row++) {
+      const int64_t start = (row / windows * args.rows + row % windows) * args.columns;
+      rows[row] = ssim_row<Window>(args, args.a + start, args.b + start, taps.weight, moments.data());
+    }
+    context.job.advance(end - begin);
+  });
+  for (int64_t slice = 0; slice < args.slices; slice++) {
+    double sum = 0;
+    for (int64_t r = 0; r < windows; r++) sum += rows[slice * windows + r];
+    args.values[slice] = sum / double(windows * across);
+  }
 }
 
 }  // namespace
@@ -113,23 +134,7 @@ void metrics_decimate(const Context& context, const DecimateArgs& args) {
 }
 
 void metrics_ssim(const Context& context, const SsimArgs& args) {
-  double taps[kSsimTaps];
-  ssim_taps(taps);
-  const int64_t windows = args.rows - kSsimTaps + 1, across = args.columns - kSsimTaps + 1;
-  Scratch<double> rows = context.scratch<double>(args.slices * windows);
-  context.parallel_for(args.slices * windows, kRows, [&](int64_t begin, int64_t end) {
-    Scratch<double> moments = context.scratch<double>(kSsimMoments * args.columns);
-    for (int64_t row = begin; row < end; row++) {
-      const int64_t start = (row / windows * args.rows + row % windows) * args.columns;
-      rows[row] = ssim_row(args, args.a + start, args.b + start, taps, moments.data());
-    }
-    context.job.advance(end - begin);
-  });
-  for (int64_t slice = 0; slice < args.slices; slice++) {
-    double sum = 0;
-    for (int64_t r = 0; r < windows; r++) sum += rows[slice * windows + r];
-    args.values[slice] = sum / double(windows * across);
-  }
+  args.uniform ? mean_ssim<UniformWindow>(context, args) : mean_ssim<GaussianWindow>(context, args);
 }
 
 }  // namespace sino::cpu

@@ -59,11 +59,15 @@ Work total_variation(Arguments& a, int64_t* total) {
                           nullptr,
                           nullptr,
                           nullptr,
-                          true};
+                          true,
+                          a.flag("volume"),
+                          a.number("ratio")};
   const int64_t count = checked_product(args.slices, checked_product(args.rows, args.columns));
   require_factors(args.weights, args.slices);
   for (double w : args.weights)
     require(w >= 0 && std::isfinite(w), Code::out_of_range, "Expected weights that are finite and not negative.");
+  require(!args.volume || args.weights.size() == 1, Code::shape, "Expected one weight for a volume.");
+  require(args.ratio >= 0 && std::isfinite(args.ratio), Code::out_of_range, "Expected a ratio that is not negative.");
   args.input = a.input<float>("input", count);
   args.output = a.output<float>("output", count);
   *total = checked_product(args.slices * args.rows, args.iterations);

@@ -296,15 +296,17 @@ Work metrics_decimate(Arguments& a, int64_t* total) {
 Work metrics_ssim(Arguments& a, int64_t* total) {
   SsimArgs args{};
   args.slices = count_of(a, "slices");
-  args.rows = a.integer("rows", kSsimTaps, 1 << 24);
-  args.columns = a.integer("columns", kSsimTaps, 1 << 24);
+  args.uniform = a.flag("uniform");
+  const int side = ssim_side(args.uniform);
+  args.rows = a.integer("rows", side, 1 << 24);
+  args.columns = a.integer("columns", side, 1 << 24);
   const int64_t count = checked_product(args.slices, checked_product(args.rows, args.columns));
   args.c1 = a.number("c1");
   args.c2 = a.number("c2");
   args.a = a.input<float>("a", count);
   args.b = a.input<float>("b", count);
   args.values = a.output<double>("values", args.slices);
-  *total = args.slices * (args.rows - kSsimTaps + 1);
+  *total = args.slices * (args.rows - side + 1);
   return one(&Backend::metrics_ssim, args);
 }
 

@@ -49,7 +49,9 @@ Work nonlocal_means(Arguments& a, int64_t* total) {
                     sizes_of(a, "sigmas", p.slices),
                     sizes_of(a, "h", p.slices),
                     a.input<float>("input", p.count),
-                    a.output<float>("output", p.count)};
+                    a.output<float>("output", p.count),
+                    static_cast<int>(a.integer("depth", 0, kMostSearch)),
+                    size_of(a, "apart")};
   *total = p.slices * p.rows;
   return one(&Backend::nonlocal_means, args);
 }

@@ -4,6 +4,8 @@
 //   nonlocal_means  out(x) = Σ_s w(x, s)·image(x + s)/Σ_s w(x, s), |s_row|, |s_column| ≤ search,
 //                   w = exp(−max(d − 2·σ², 0)/h² − |s|²/2·spread²), d = Σ_k g(k_row)·g(k_column)·(image(x + k) − image(x + s + k))², |k| ≤ patch,
 //                   g of sum 1: equal, or a Gaussian. A. Buades, B. Coll, J.-M. Morel, CVPR 2005; 2·σ² as in their IPOL article, 2011.
+//                   depth > 0: the sum goes over as many slices to each side, where there are such; patches stay within their slices (A. Buades,
+//                   B. Coll, J.-M. Morel, AVSS 2005, for films), s_slice counts `apart` pixels, and 2·σ² is σ_here² + σ_there².
 //                   With patch = 0, σ = 0, h² = 2·σ_value² and spread = σ_space it is the bilateral filter (Tomasi & Manduchi, ICCV 1998).
 //   noise_level     σ = median |m|/0.6745 over the pixels whose neighbourhood fits and where m ≠ 0, m = [1 −2 1]ᵀ[1 −2 1]/6 applied to the
 //                   image, which a plane does not excite (J. Immerkær, CVIU 64, 1996): white noise of standard deviation σ gives m the same.
@@ -31,6 +33,8 @@ struct NonLocalArgs {
   std::vector<double> h;       // likewise
   const float* input;
   float* output;
+  int depth = 0;     // slices to each side that are looked at too; on the CPU alone
+  double apart = 1;  // from slice to slice, pixels
 };
 
 struct NoiseLevelArgs {
@@ -66,14 +70,17 @@ inline std::vector<float> patch_weights(int patch, double sigma) {
   return weights;
 }
 
-// A band of rows of one slice, for kernels.
+// A band of rows of one slice beside another slice (or itself), for kernels.
 struct NonLocalBand {
   const float* image;  // the band's first pixel, with margins of search + patch to all sides
+  const float* other;  // the same place of the slice that it is compared with
+  bool first, last;    // of the slices: sums start at 0; the output is written
+  float away;          // distance of the slices, squared
   int64_t stride;
   int64_t rows, columns;
   int search, patch;
   const float* weights;     // g, [2·patch + 1]
-  float variance, inverse;  // 2·σ², 1/h²
+  float variance, inverse;  // σ² of both slices, 1/h²
   float spread;             // 1/(2·spread²)
   float* work;              // nonlocal_work(…) floats
   float* output;

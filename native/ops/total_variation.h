@@ -4,6 +4,8 @@
 //   across the border 0; c_j = 1 or a table for all slices (0: the pixel stays). The dual problem is solved: x = z − λ·c·∇ᵀp, clipped,
 //   |p_j| ≤ 1, by projected gradients with Nesterov's momentum (A. Beck, M. Teboulle, IEEE TIP 18(11), 2009; A. Chambolle, J. Math.
 //   Imaging 20, 2004), the step of a pixel 1/(4·λ·(c_j + max(c_right, c_below))), which is 1/(8·λ) where c = 1.
+//   volume: all slices as one image of three dimensions, TV(x) = Σ_j √(… + (ratio·(x_next slice − x_j))²), ratio a pixel's size over the
+//   distance of slices; c_j = 1, the step 1/(4·λ·(2 + ratio²)).
 // Order. [slice, row, column] float32; the dual [slice, 2, row, column], along columns first. An iteration reads z, c, q and p and writes
 //   p and q once: 40 bytes per pixel, from a cache as large as ten images of a slice.
 // Edges. λ = 0 only clips. NaN spreads.
@@ -28,6 +30,8 @@ struct TotalVariationArgs {
   float* output;          // may be the input
   float* dual = nullptr;  // where to start and where it ends, or null: from zero
   bool reports = false;   // progress: a unit per row and iteration
+  bool volume = false;    // one weight, no curvature, no dual of the caller; on the CPU alone
+  double ratio = 1;
 };
 
 // Momentum of step k = 0, 1, …: (t_k − 1)/t_{k+1}, t_0 = 1, t_{k+1} = (1 + √(1 + 4·t_k²))/2.
@@ -38,6 +42,13 @@ struct NesterovMomentum {
     t = (1 + std::sqrt(1 + 4 * t * t)) / 2;
     return (before - 1) / t;
   }
+};
+
+// What a volume adds to a row: the next slice's row of x (null for the last slice), and the dual across slices, in place.
+struct VariationDepth {
+  const float* behind = nullptr;
+  float ratio = 0;
+  float *pz = nullptr, *qz = nullptr;
 };
 
 // A row of the iteration, for all devices: pointers to the row of each array; the row above and below by `stride`.

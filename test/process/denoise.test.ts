@@ -245,4 +245,44 @@ test("a series becomes a derived series, the same one again; a truncated one is 
   assert.equal(refused.code, 3, refused.stderr);
 });
 
+test("--volume takes all slices together, as far apart as the file or --slice-mm says", async () => {
+  const image = disk(48, 40, 6);
+  const file = fresh(".nii.gz");
+  await writeArray(file, image, { spacing: [2, 0.5, 0.5] });
+  const out = fresh(".npy");
+  const given = ["--method", "tv", "--sigma", "20", "--strength", "0.5", "--volume"];
+  const run = await cli("denoise", file, "-o", out, ...given, "--json");
+  assert.equal(run.code, 0, run.stderr);
+  const expected = await denoise(image, {
+    method: "tv",
+    sigma: 20,
+    strength: 0.5,
+    dimensions: 3,
+    sampling: [2, 0.5, 0.5],
+  });
+  assert.deepEqual((await readArray(out)).array.data, expected.data);
+  const found = JSON.parse(run.stdout);
+  assert.deepEqual([found.dimensions, found.sampling], [3, [2, 0.5, 0.5]]);
+  // noise falls alike in all directions; slice by slice it falls within slices more than between them
+  const [before, after] = ratios(found);
+  const apart = await cli("denoise", file, "-o", fresh(".npy"), ...given.slice(0, -1), "--json");
+  assert.ok(ratios(JSON.parse(apart.stdout))[1]! > after!, apart.stdout);
+  assert.ok(before! > 0.9 && before! < 1.1, `${before}`);
+
+  const npy = await stored(image);
+  const warned = await cli("denoise", npy, "-o", fresh(".npy"), ...given);
+  assert.match(warned.stderr, /does not say how far its slices lie apart: taking one pixel. Say it with --slice-mm/);
+  const said = await cli("denoise", npy, "-o", fresh(".npy"), ...given, "--slice-mm", "3", "--json");
+  assert.deepEqual(JSON.parse(said.stdout).sampling, [3, 1, 1]);
+  const flat = await cli("denoise", await stored(disk(30, 30)), "-o", fresh(".npy"), ...given);
+  assert.equal(flat.code, 3);
+  const bm3d = await cli("denoise", npy, "-o", fresh(".npy"), "--method", "bm3d", "--volume");
+  assert.equal(bm3d.code, 2);
+  assert.match(bm3d.stderr, /--volume is for --method nlm, tv, bilateral, gaussian; bm3d takes slices one by one/);
+  assert.equal((await cli("denoise", npy, "-o", fresh(".npy"), "--method", "tv", "--slice-mm", "3")).code, 2);
+});
+
+const ratios = ({ facts }: { facts: Record<string, string> }) =>
+  facts["Roughness between slices / within"]!.match(/[\d.]+/g)!.map(Number);
+
 suite.run();

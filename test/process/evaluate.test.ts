@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
+import { writeNifti } from "../../lib/data/nifti.ts";
 import { writeNpy } from "../../lib/data/npy.ts";
 import { writePng } from "../../lib/data/png.ts";
 import { ringErrors } from "../../lib/metrics/index.ts";
@@ -149,5 +150,42 @@ async function withNaN(): Promise<string> {
   await writeNpy(at("nan.npy"), { data: result.map((value, i) => (i === 7 ? Number.NaN : value)), shape });
   return at("nan.npy");
 }
+
+test("masks: Dice and Hausdorff distances in mm, of volumes and of slices in folders", async () => {
+  const ball = (middle: number) =>
+    Uint8Array.from({ length: slices * pixels }, (_, i) => {
+      return Math.floor(i / pixels) === 1 && Math.abs((i % columns) - middle) < 4 ? 1 : 0;
+    });
+  const [a, b] = [ball(12), ball(14)];
+  for (const [name, data] of [
+    ["a", a],
+    ["b", b],
+  ] as const)
+    await writeNifti(at(`${name}.nii.gz`), { data, shape }, { spacing: [3, 0.5, 0.5] });
+  const found = await document(at("a.nii.gz"), at("b.nii.gz"), "--masks");
+  assert.equal([found.dimensions, found.unit], [3, "mm"]);
+  // 7 columns each, 5 in common; the nearest border is 2 pixels away
+  assert.ok(Math.abs(found.dice - 5 / 7) < 1e-9 && found.hausdorff === 1, JSON.stringify(found));
+  mkdirSync(at("masks"));
+  await writeNpy(at("masks/1.npy"), { data: a.subarray(pixels, 2 * pixels), shape: [rows, columns] });
+  await writeNpy(at("masks/2.npy"), { data: a.subarray(0, pixels), shape: [rows, columns] });
+  const each = await document(at("masks"), at("masks"), "--masks");
+  assert.equal([each.dimensions, each.unit, each.dice, each.slices.length], [2, "pixels", 1, 2]);
+  const { stdout } = await cli("evaluate", at("a.nii.gz"), at("b.nii.gz"), "--masks");
+  assert.match(stdout, /one volume\nDice +0\.71429\nHausdorff 1\.000 mm \(95 %\), 1\.000 mm at most/);
+  await refused(2, /--window is for images/, at("a.nii.gz"), at("b.nii.gz"), "--masks", "--window", "0,1");
+  await refused(2, /--ms-ssim is for images/, at("a.nii.gz"), at("b.nii.gz"), "--masks", "--ms-ssim");
+});
+
+test("MS-SSIM where it is asked for", async () => {
+  const large = Float32Array.from({ length: 180 * 190 }, (_, i) => 100 * Math.sin(i / 9) * Math.cos(i / 1777));
+  await writeNpy(at("large.npy"), { data: large, shape: [180, 190] });
+  await writeNpy(at("worse.npy"), { data: large.map((v, i) => v + 20 * Math.sin(i * i)), shape: [180, 190] });
+  const files = [at("worse.npy"), at("large.npy"), "--unit", "hu", "--window", "-100,100"];
+  const found = await document(...files, "--ms-ssim");
+  assert.ok(found.msSsim > found.ssim && found.msSsim < 1, `${found.msSsim} and ${found.ssim}`);
+  assert.is((await document(...files)).msSsim, undefined);
+  await refused(3, /176 × 176 pixels/, ...pair, "--ms-ssim");
+});
 
 test.run();

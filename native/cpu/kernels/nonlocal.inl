@@ -6,12 +6,13 @@ static void nonlocal_band(const NonLocalBand& band) {
   const int64_t wide = (columns + 2 * patch + W - 1) / W * W, line = wide + W;
   float *numerator = band.work, *denominator = numerator + band.rows * line, *ring = denominator + band.rows * line;
   float* down = ring + taps * line;
-  __builtin_memset(band.work, 0, sizeof(float) * (2 * band.rows + taps + 1) * line);
+  if (band.first) __builtin_memset(band.work, 0, sizeof(float) * (2 * band.rows + taps + 1) * line);
   for (int64_t dy = -band.search; dy <= band.search; dy++)
     for (int64_t dx = -band.search; dx <= band.search; dx++) {
-      const float far = float(dy * dy + dx * dx) * band.spread;
+      const float far = (float(dy * dy + dx * dx) + band.away) * band.spread;
       for (int64_t y = -patch; y < band.rows + patch; y++) {
-        const float *here = band.image + y * band.stride - patch, *there = here + dy * band.stride + dx;
+        const float *here = band.image + y * band.stride - patch,
+                    *there = band.other + (y + dy) * band.stride + dx - patch;
         float* squares = ring + (y + patch) % taps * line;
         for (int64_t x = 0; x < wide; x += W) {
           const V<W> d = load<W>(here + x) - load<W>(there + x);
@@ -28,7 +29,7 @@ static void nonlocal_band(const NonLocalBand& band) {
           }
           sums = down;
         }
-        const float* value = band.image + (row + dy) * band.stride + dx;
+        const float* value = band.other + (row + dy) * band.stride + dx;
         float *top = numerator + row * line, *bottom = denominator + row * line;
         for (int64_t x = 0; x < columns; x += W) {
           V<W> d = {};
@@ -41,7 +42,7 @@ static void nonlocal_band(const NonLocalBand& band) {
         }
       }
     }
-  for (int64_t y = 0; y < band.rows; y++)
+  for (int64_t y = 0; band.last && y < band.rows; y++)
     for (int64_t x = 0; x < columns; x++)
       band.output[y * columns + x] = numerator[y * line + x] / denominator[y * line + x];
 }

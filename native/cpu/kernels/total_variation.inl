@@ -20,15 +20,18 @@ static void variation_primal(const TotalVariationRow& row, float* x) {
     for (int64_t i = 1; i < row.columns; i++) x[i] = clipped(z[i] - weight * ((above[i] - qx[i]) - qy[i] + qx[i - 1]));
 }
 
-// p and the next q of one row, from x of the row and of the one below (null for the last row); `next` may not be q.
+// p and the next q of one row, from x of the row and of the one below (null for the last row). In a plane `next` may not be q, in a volume it is.
+template <bool kVolume>
 static void variation_dual(const TotalVariationRow& row, const float* __restrict x, const float* __restrict below,
                            float momentum, float* __restrict px, float* __restrict py, float* __restrict next_x,
-                           float* __restrict next_y) {
+                           float* __restrict next_y, const VariationDepth& depth) {
   const int64_t n = row.columns;
-  const float* __restrict qx = row.qx, * __restrict qy = row.qy, *c = row.c;
-  const float quarter = 0.25f / row.weight;
+  const float *qx = kVolume ? next_x : row.qx, *qy = kVolume ? next_y : row.qy, *c = kVolume ? nullptr : row.c;
+  const float* __restrict behind = depth.behind;
+  float* __restrict pz = depth.pz, * __restrict qz = depth.qz;
+  const float ratio = depth.ratio, quarter = 0.25f / row.weight;
   for (int64_t i = 0; i < n; i++) {
-    float step = 0.5f * quarter;
+    float step = kVolume ? quarter / (2 + ratio * ratio) : 0.5f * quarter;
     if (c) {
       const float right = i + 1 < n ? c[i + 1] : 0.0f, down = below ? c[n + i] : 0.0f;
       const float sum = c[i] + (right > down ? right : down);
@@ -36,11 +39,18 @@ static void variation_dual(const TotalVariationRow& row, const float* __restrict
     }
     const float gx = i + 1 < n ? x[i + 1] - x[i] : 0.0f, gy = below ? below[i] - x[i] : 0.0f;
     const float tx = qx[i] + step * gx, ty = qy[i] + step * gy;
-    const float square = tx * tx + ty * ty, size = square > 1 ? __builtin_sqrtf(square) : 1.0f, scale = 1 / size;
+    const float tz = kVolume ? qz[i] + step * ratio * (behind ? behind[i] - x[i] : 0.0f) : 0.0f;
+    const float square = tx * tx + ty * ty + (kVolume ? tz * tz : 0.0f),
+                size = square > 1 ? __builtin_sqrtf(square) : 1.0f, scale = 1 / size;
     const float newx = tx * scale, newy = ty * scale;
     next_x[i] = newx + momentum * (newx - px[i]);
     next_y[i] = newy + momentum * (newy - py[i]);
     px[i] = newx;
     py[i] = newy;
+    if (kVolume) {
+      const float newz = tz * scale;
+      qz[i] = newz + momentum * (newz - pz[i]);
+      pz[i] = newz;
+    }
   }
 }

@@ -56,13 +56,13 @@ bool decimates(int64_t slices, int64_t rows, int64_t columns, int64_t factor) {
   return close(out.download(), expected, 0);
 }
 
-bool compares(int64_t slices, int64_t rows, int64_t columns) {
+bool compares(int64_t slices, int64_t rows, int64_t columns, bool uniform = false) {
   std::vector<float> a = Numbers(1).floats(size_t(slices * rows * columns)), b = a;
   for (size_t i = 0; i < b.size(); i++) b[i] += 0.3f * std::sin(float(i));
   OnDevice<float> ad(a), bd(b);
   std::vector<double> expected(static_cast<size_t>(slices)), found = expected;
-  cpu::metrics_ssim(on_cpu(), {slices, rows, columns, 1e-4, 9e-4, a.data(), b.data(), expected.data()});
-  cuda::metrics_ssim(nullptr, {slices, rows, columns, 1e-4, 9e-4, ad.data(), bd.data(), found.data()});
+  cpu::metrics_ssim(on_cpu(), {slices, rows, columns, 1e-4, 9e-4, uniform, a.data(), b.data(), expected.data()});
+  cuda::metrics_ssim(nullptr, {slices, rows, columns, 1e-4, 9e-4, uniform, ad.data(), bd.data(), found.data()});
   return close(found, expected, 1e-12);
 }
 
@@ -87,6 +87,7 @@ TEST(metrics_decimate_agrees) {
 
 TEST(metrics_ssim_agrees) {
   CHECK(compares(1, 11, 11) && compares(2, 19, 43) && compares(1, 26, 12) && compares(0, 11, 11));
+  CHECK(compares(1, 7, 7, true) && compares(2, 18, 41, true));
 }
 
 }  // namespace sino::test
