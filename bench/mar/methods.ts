@@ -1,7 +1,7 @@
 /** The methods that are compared, and what each of them is told. */
 import { join } from "node:path";
-import { fileDigest } from "../../lib/core/digest.ts";
 import type { Volume } from "../../lib/core/arrays.ts";
+import { fileDigest } from "../../lib/core/digest.ts";
 import { dilate } from "../../lib/image/morphology.ts";
 import {
   diffusionMar,

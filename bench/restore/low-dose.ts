@@ -1,7 +1,9 @@
 /**
  * How good a denoiser of low-dose CT is, beside non-local means, total variation and BM3D, each with the strength that is best for these very
  * slices: slices of held-out patients, made noisy through the sinogram, after windowing. PSNR of a slice is that of its window. The full dose
- * has as many photons as explain the noise that the slices have ("matched"), or as many as --photons says.
+ * has as many photons as explain the noise that the slices have ("matched"), or as many as --photons says. Texture is noise in HU and the mean
+ * frequency of its power, 1/mm, where the slices themselves are quietest. Several models by commas; a+b: b restores what a made. --steps and
+ * --draws are for those that draw.
  *
  *     node --import tsx bench/restore/low-dose.ts --model run [--precision int8] --window -150,250 --pixel-mm 0.66 kits/test.npy
  */
@@ -12,6 +14,7 @@ import { readNpy } from "../../lib/data/npy.ts";
 import { clip, combine } from "../../lib/image/pixels.ts";
 import { noisePowerSpectrum, psnr, rmse, ssim } from "../../lib/metrics/index.ts";
 import { type Precision, restorationModel } from "../../lib/models/index.ts";
+import { isConditional } from "../../lib/models/trained.ts";
 import { type ClassicalDenoiser, denoise, denoiseByNetwork } from "../../lib/restore/denoise.ts";
 import { lowDoseImages } from "../../lib/restore/low-dose.ts";
 import { quietPlaces, sliceOf } from "../../lib/restore/quiet.ts";
@@ -28,6 +31,8 @@ const { values, positionals } = parseArgs({
     photons: { type: "string", default: "matched" },
     cutoff: { type: "string", default: "0.8" },
     methods: { type: "string", default: "nlm,tv,bm3d" },
+    steps: { type: "string" },
+    draws: { type: "string" },
   },
 });
 const [low, high] = values.window.split(",").map(Number) as [number, number];
@@ -44,12 +49,45 @@ for (const [i, s] of picked.entries()) clean.data.set(all.data.subarray(s * size
 const mean = (list: Float64Array): number => list.reduce((a, b) => a + b, 0) / list.length;
 const reference = await clip(clean, low, high);
 
-async function judged(images: Volume): Promise<{ psnr: number; ssim: number; rmse: number }> {
+interface Judged {
+  readonly psnr: number;
+  readonly ssim: number;
+  readonly rmse: number;
+  readonly noise: number;
+  readonly frequency: number;
+}
+
+const quietest = await Promise.all(picked.map((_, slice) => quietPlaces(clean, { slice, least: -300 })));
+
+/** Noise in HU and the mean frequency of its power, 1/mm, where the slices themselves are quietest. */
+async function textureOf(images: Volume): Promise<Pick<Judged, "noise" | "frequency">> {
+  const pixelMm = Number(values["pixel-mm"]);
+  const found = await Promise.all(
+    quietest.flatMap((places) => {
+      if (!places) return [];
+      const { slice, size, regions } = places;
+      return noisePowerSpectrum(sliceOf(images, slice), { pixelMm, size, regions, trend: "quadric" });
+    }),
+  );
+  const each = found.map(({ sigma, frequencies, radial }) => {
+    // a ring holds as many frequencies as it is long
+    const power = radial.map((p, k) => p * k);
+    const total = power.reduce((a, b) => a + b, 0);
+    return { sigma, frequency: power.reduce((sum, p, k) => sum + p * frequencies[k]!, 0) / total };
+  });
+  return {
+    noise: mean(Float64Array.from(each, (e) => e.sigma)),
+    frequency: mean(Float64Array.from(each, (e) => e.frequency)),
+  };
+}
+
+async function judged(images: Volume): Promise<Judged> {
   const seen = await clip(images, low, high);
   return {
     psnr: mean(await psnr(seen, reference, { range })),
     ssim: mean(await ssim(seen, reference, { range })),
     rmse: mean(await rmse(seen, reference)),
+    ...(await textureOf(images)),
   };
 }
 
@@ -75,12 +113,16 @@ async function matchedPhotons(): Promise<number> {
   return Math.round((photons * sigma ** 2) / (3 * own!.sigma ** 2));
 }
 
+console.log(JSON.stringify({ slices: positionals[0], method: "reference", ...(await textureOf(clean)) }));
+
+const precision = values.precision as Precision | undefined;
+const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
 const photons = values.photons === "matched" ? await matchedPhotons() : Number(values.photons);
 
 for (const fraction of values.doses.split(",").map(Number)) {
   const noisy = await clip(await lowDoseImages(clean, { ...scan, fraction, photons }), -1024, 3071);
   const sigma = (await quietPlaces(noisy, { least: -300 }))?.sigma;
-  const line = (name: string, found: Awaited<ReturnType<typeof judged>>, more: object = {}) =>
+  const line = (name: string, found: Judged, more: object = {}) =>
     console.log(
       JSON.stringify({
         slices: positionals[0],
@@ -95,7 +137,7 @@ for (const fraction of values.doses.split(",").map(Number)) {
     );
   line("input", await judged(noisy));
   for (const method of values.methods.split(",").filter(Boolean) as ClassicalDenoiser[]) {
-    let best: { found: Awaited<ReturnType<typeof judged>>; more: object } | undefined;
+    let best: { found: Judged; more: object } | undefined;
     for (const factor of method === "nlm" ? [1, 1.5, 2] : [1])
       for (const strength of strengths[method] ?? [1]) {
         const options = { method, strength, ...(sigma !== undefined && { sigma: factor * sigma }) };
@@ -104,11 +146,15 @@ for (const fraction of values.doses.split(",").map(Number)) {
       }
     if (best) line(method, best.found, best.more);
   }
-  if (values.model) {
-    const model = await restorationModel(values.model, { precision: values.precision as Precision | undefined });
+  for (const names of values.model?.split(",") ?? []) {
+    const models = await Promise.all(names.split("+").map((name) => restorationModel(name, { precision })));
     const begun = process.cpuUsage();
-    const restored = await denoiseByNetwork(noisy, { ...model, unit: "HU" }, { threads: 1 });
+    let restored = noisy;
+    for (const model of models) {
+      const drawing = isConditional(model.trained) ? { steps: number(values.steps), draws: number(values.draws) } : {};
+      restored = await denoiseByNetwork(restored, { ...model, unit: "HU" }, { ...drawing, threads: 1 });
+    }
     const { user, system } = process.cpuUsage(begun);
-    line(model.name, await judged(restored), { cpuSecondsPerSlice: (user + system) / 1e6 / picked.length });
+    line(names, await judged(restored), { cpuSecondsPerSlice: (user + system) / 1e6 / picked.length });
   }
 }
