@@ -66,7 +66,10 @@ test("empty and wrong input", async () => {
   assert.is((await gaussian(volume(new Float32Array(0), [0, 3, 3]), { sigma: 1 })).data.length, 0);
   const image = volume(new Float32Array(4), [2, 2]);
   await assertRejects(() => gaussian(image, { sigma: -1 }), "ERR_SINO_OUT_OF_RANGE");
-  await assertRejects(() => gaussian(image, { sigma: [1, 2, 3, 4] as unknown as [number, number] }), "ERR_SINO_ARG_TYPE");
+  await assertRejects(
+    () => gaussian(image, { sigma: [1, 2, 3, 4] as unknown as [number, number] }),
+    "ERR_SINO_ARG_TYPE",
+  );
   await assertRejects(() => gaussian(image, undefined as unknown as { sigma: number }), "ERR_SINO_ARG_TYPE");
   await assertRejects(() => gaussian(image, { sigma: 1, radius: 0.5 }), "ERR_SINO_OUT_OF_RANGE");
   await assertRejects(() => gaussian(volume(new Float32Array(4), [4]), { sigma: 1 }), "ERR_SINO_SHAPE");
