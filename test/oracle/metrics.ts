@@ -16,25 +16,30 @@ export function mseOracle(a: Image, b: Image, mask?: ArrayLike<number>): number 
   return sum / count;
 }
 
-export function ssimOracle(a: Image, b: Image, range: number): number {
+/** `uniform`: 7 × 7 equal weights and sample variances. */
+export function ssimOracle(a: Image, b: Image, range: number, uniform = false): number {
+  const reach = uniform ? 3 : 5;
+  const side = 2 * reach + 1;
+  const weight = (i: number, j: number) => (uniform ? 1 : Math.exp(-(i * i + j * j) / (2 * 1.5 * 1.5)));
   const taps: number[] = [];
-  for (let i = -5; i <= 5; i++) for (let j = -5; j <= 5; j++) taps.push(Math.exp(-(i * i + j * j) / (2 * 1.5 * 1.5)));
+  for (let i = -reach; i <= reach; i++) for (let j = -reach; j <= reach; j++) taps.push(weight(i, j));
+  const spread = uniform ? 49 / 48 : 1;
   const norm = taps.reduce((sum, tap) => sum + tap, 0);
   const c1 = (0.01 * range) ** 2;
   const c2 = (0.03 * range) ** 2;
   let total = 0;
   let windows = 0;
-  for (let row = 5; row < a.rows - 5; row++) {
-    for (let column = 5; column < a.columns - 5; column++) {
+  for (let row = reach; row < a.rows - reach; row++) {
+    for (let column = reach; column < a.columns - reach; column++) {
       const pixels = taps.map((tap, t) => {
-        const at = (row + Math.floor(t / 11) - 5) * a.columns + column + (t % 11) - 5;
+        const at = (row + Math.floor(t / side) - reach) * a.columns + column + (t % side) - reach;
         return { weight: tap / norm, x: a.data[at]!, y: b.data[at]! };
       });
       const meanX = pixels.reduce((sum, { weight, x }) => sum + weight * x, 0);
       const meanY = pixels.reduce((sum, { weight, y }) => sum + weight * y, 0);
-      const varianceX = pixels.reduce((sum, { weight, x }) => sum + weight * (x - meanX) ** 2, 0);
-      const varianceY = pixels.reduce((sum, { weight, y }) => sum + weight * (y - meanY) ** 2, 0);
-      const covariance = pixels.reduce((sum, { weight, x, y }) => sum + weight * (x - meanX) * (y - meanY), 0);
+      const varianceX = spread * pixels.reduce((sum, { weight, x }) => sum + weight * (x - meanX) ** 2, 0);
+      const varianceY = spread * pixels.reduce((sum, { weight, y }) => sum + weight * (y - meanY) ** 2, 0);
+      const covariance = spread * pixels.reduce((sum, { weight, x, y }) => sum + weight * (x - meanX) * (y - meanY), 0);
       total +=
         ((2 * meanX * meanY + c1) * (2 * covariance + c2)) /
         ((meanX ** 2 + meanY ** 2 + c1) * (varianceX + varianceY + c2));

@@ -55,6 +55,16 @@ for (const [slices, rows, columns] of [
     );
   });
 
+for (const [rows, columns] of [
+  [7, 7],
+  [20, 33],
+] as const)
+  test(`SSIM with uniform windows, ${rows} × ${columns}`, async () => {
+    const { a, b } = pictures(1, rows, columns, 2, 8);
+    const expected = ssimOracle({ data: a.data, rows, columns }, { data: b.data, rows, columns }, 2, true);
+    assertClose(await ssim(a, b, { range: 2, window: "uniform" }), [expected], { atol: 1e-11 });
+  });
+
 test("SSIM of a large offset on a small signal keeps its digits", async () => {
   const { a, b } = pictures(1, 30, 30, 1, 9);
   const lift = (x: Float32Array) => x.map((value) => value + 1000);
