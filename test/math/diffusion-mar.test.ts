@@ -134,18 +134,18 @@ test("polychromatic start: rays that physics explains are kept, for a network th
   }
 });
 
-test("polychromatic start where the physics does not fit: that of NMAR, and three quarters of NMAR itself", async () => {
+test("polychromatic start where the physics does not fit: that of NMAR, and a quarter of NMAR itself", async () => {
   const options = { metalMask: mask, steps: 3 } as const;
   const physics = { ...marPhysics(), metals: possibleMetals(["gold"]) };
   const made = await diffusionMar(sinogram, geometry, oracle(bodyHu), { ...options, physics, start: "polychromatic" });
   assert.is(made.slices[0]!.verdict!.verdict, "nmar");
   const { images } = await diffusionMar(sinogram, geometry, oracle(bodyHu), { ...options, start: "nmar" });
   // the same rays, completed from the same network; the starts differ by roundings
-  const expected = images.data.map((mu, i) => 0.25 * mu + 0.75 * nmarImage.data[i]!);
+  const expected = images.data.map((mu, i) => 0.75 * mu + 0.25 * nmarImage.data[i]!);
   assertClose(made.images.data, expected, { atol: 1e-4 });
 });
 
-test("a share of the start stays in the result where a slice asks for it", async () => {
+test("a share of the start stays in the result, and bone no brighter than told, where a slice asks for it", async () => {
   const prior = oracle(bodyHu);
   const plan = await chainPlan(geometry, {});
   const chain = { prior, settings: chainSettings(prior, { steps: 2, seed: 1 }), geometry, plan, muWater: 0.0192 };
@@ -156,10 +156,39 @@ test("a share of the start stays in the result where a slice asks for it", async
   const slice = { number: 0, target, anchor, trace, metal: mask, start, before: anchor, refinements: 0 };
   const without = await runChain(chain, slice, {});
   const within = await runChain(chain, { ...slice, startShare: 0.25 }, {});
+  const bone = volume(without.data.map((mu) => 0.9 * mu) as Float32Array<ArrayBuffer>, [n, n]);
+  const dark = await runChain(chain, { ...slice, bone }, {});
   plan.dispose();
+  // from 300 HU on
+  const level = Math.fround(0.0192 * 1.3);
+  const most = without.data.map((mu, i) => (bone.data[i]! >= level ? bone.data[i]! : mu));
+  assertClose(dark.data, most, { atol: 1e-8 });
+  assert.ok(most.filter((mu, i) => mu < without.data[i]!).length > 5);
   const expected = without.data.map((mu, i) => 0.75 * mu + 0.25 * start.data[i]!);
   assertClose(within.data, expected, { atol: 1e-8 });
   assert.ok(Math.max(...within.data.map((mu, i) => Math.abs(mu - without.data[i]!))) > 1e-3);
+});
+
+test("the refinement of the last step sharpens, and makes no bone brighter", async () => {
+  const prior = oracle(bodyHu);
+  const plan = await chainPlan(geometry, {});
+  const chain = { prior, settings: chainSettings(prior, { steps: 2, seed: 1 }), geometry, plan, muWater: 0.0192 };
+  const anchor = await fbp(sinogram, geometry, { route: "rebinned" });
+  const trace = await metalTrace(mask, geometry);
+  const target = volume(sinogram.data as Float32Array<ArrayBuffer>, sinogram.shape);
+  const slice = { number: 0, target, anchor, trace, metal: mask, start: nmarImage, before: nmarImage };
+  const [plain, refined] = [
+    await runChain(chain, { ...slice, refinements: 0 }, {}),
+    await runChain(chain, { ...slice, refinements: 3 }, {}),
+  ];
+  plan.dispose();
+  const bone = 0.0192 * 1.3;
+  // roundings of an image in the network's units
+  const brighter = (isBone: boolean) =>
+    refined.data.filter((mu, i) => plain.data[i]! > bone === isBone && mu > plain.data[i]! + 1e-7).length;
+  assert.is(brighter(true), 0);
+  assert.ok(brighter(false) > 500);
+  assert.ok(error(refined) < error(plain));
 });
 
 test("a slice depends on seed and number alone; one without metal is the plain reconstruction", async () => {

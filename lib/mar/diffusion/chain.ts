@@ -102,6 +102,8 @@ export interface ChainSlice {
   before: Volume;
   /** How far T is trusted in the trace; default not at all. */
   trust?: Volume | undefined;
+  /** An image that shows bone as it is: the result's is no brighter. */
+  bone?: Volume | undefined;
   /** Share of `start` in the result; default none. */
   startShare?: number | undefined;
   /** How often, in the last step, X_s += FBP(S' − projection of X_s): gives back the sharpness that FBP costs. */
@@ -177,39 +179,68 @@ export async function runChain(
   };
   for (const [i, step] of steps.entries()) {
     job.signal?.throwIfAborted();
-    const said = await prior.says(x, step.timestep);
-    requireSameShape(said, "the network's output", x, "the sample");
+    const answer = await prior.says(x, step.timestep);
+    requireSameShape(answer, "the network's output", x, "the sample");
     const isLast = i === steps.length - 1;
-    const fused = newImage(shape);
-    const { cleanNonFinite, nonFinite } = await plan.pipeline(
-      "diffusionStep",
-      {
-        ...fixed,
-        ...mixOf(prediction, levels[i]!),
-        ...step,
-        ...(sampler || isLast ? { signal: 1, noise: 0 } : {}),
-        ...noiseOf(i, noise),
-        sample: x.data,
-        said: await floats(said, "the network's output", job),
-        refinements: isLast ? slice.refinements : 0,
-        result: fused.data,
-      },
-      job,
-    );
-    requireFiniteStep(cleanNonFinite || nonFinite!, i, step.timestep);
+    const [sample, said] = [x.data, await floats(answer, "the network's output", job)];
+    const fuse = async (refinements: number): Promise<Volume> => {
+      const result = newImage(shape);
+      const { cleanNonFinite, nonFinite } = await plan.pipeline(
+        "diffusionStep",
+        {
+          ...fixed,
+          ...mixOf(prediction, levels[i]!),
+          ...step,
+          ...(sampler || isLast ? { signal: 1, noise: 0 } : {}),
+          ...noiseOf(i, noise),
+          ...{ sample, said, refinements, result: result.data },
+        },
+        job,
+      );
+      requireFiniteStep(cleanNonFinite || nonFinite!, i, step.timestep);
+      return result;
+    };
+    let fused = await fuse(0);
+    if (isLast && slice.refinements > 0) {
+      const boneLevel = (boneHu - prior.scale.offset) * prior.scale.factor;
+      fused = await notBrighter(await fuse(slice.refinements), fused, boneLevel, job);
+    }
     if (sampler && !isLast) {
       await samplingStep(sampler.steps[i]!, state, fused, i, noise);
       x = volume(state.images.get("sample")!, shape);
     } else x = fused;
     options.onStep?.();
   }
-  const made = await toMu(x);
-  const { start, startShare = 0 } = slice;
+  const { start, startShare = 0, bone } = slice;
+  const whole = await toMu(x);
+  const made = bone ? await notBrighter(whole, bone, (1 + boneHu / 1000) * chain.muWater, job) : whole;
   if (!start || startShare === 0) return made;
   return combine(
     [
       [startShare, start],
       [1 - startShare, made],
+    ],
+    job,
+  );
+}
+
+/** Rays corrected for water show bone too bright, refinement brighter still; from here on what is added may darken only. */
+const boneHu = 300;
+
+/** `image`, at most `known` where that is above `level`. */
+async function notBrighter(image: Volume, known: Volume, level: number, job: OperationOptions): Promise<Volume> {
+  const excess = await combine(
+    [
+      [1, image],
+      [-1, known],
+    ],
+    { ...job, low: 0 },
+  );
+  const kept = await select(await threshold(known, level, job), excess, 0, job);
+  return combine(
+    [
+      [1, image],
+      [-1, kept],
     ],
     job,
   );

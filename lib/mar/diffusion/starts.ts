@@ -98,8 +98,8 @@ const trustBy = {
 const fewPhotons = 3e5;
 const ofInversion = 1 / 3;
 
-/** Where no physics vouches for what the network says, it has a small say: it may not know this anatomy. */
-const ofNmar = 3 / 4;
+/** Where no physics vouches for what the network says, some stays as NMAR made it: the network may not know this anatomy. */
+const ofNmar = 1 / 4;
 
 /** A slice whose physics does not fit: NMAR of the same metal, and the rays as they were measured. */
 async function fromNmar(number: number, body: Mask, sinograms: Volume, options: StartOptions): Promise<ChainSlice> {
@@ -121,7 +121,7 @@ async function fromPhysics(sinograms: Volume, options: StartOptions): Promise<St
     if (share === 0) return { ...(await fromNmar(number, body, sinograms, options)), startShare: ofNmar };
     if (physics.photons < fewPhotons) {
       const replaced = await fromNmar(number, body, sinograms, options);
-      return { ...replaced, start: anchor, before: anchor, startShare: share * ofInversion };
+      return { ...replaced, start: anchor, before: anchor, bone: anchor, startShare: share * ofInversion };
     }
     const known = materialOf(material);
     const level = linearAttenuation(known, physics.referenceKeV, known.density * density);
