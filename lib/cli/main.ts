@@ -11,7 +11,7 @@ import { addBatch } from "./syntax/batches.ts";
 import { addDemo, addDoctor } from "./syntax/machine.ts";
 import { addMar } from "./syntax/metal.ts";
 import { addPrepare, addPrune, addQuantize, addSample, addTrain } from "./syntax/networks.ts";
-import { addCorrectMotion, addDenoise, addDenoiseDwi, addEnhance, addSuperResolve } from "./syntax/restoration.ts";
+import { addCorrectMotion, addDegrade, addDenoise, addDenoiseDwi, addEnhance, addSuperResolve } from "./syntax/restoration.ts";
 import type { Start } from "./syntax/shared.ts";
 import { addEvaluate, addProject, addReconstruct, addSimulate } from "./syntax/tomography.ts";
 
@@ -41,6 +41,7 @@ function build(streams: Streams, settle: (code: number) => void): Commander {
     addSuperResolve,
     addCorrectMotion,
     addEnhance,
+    addDegrade,
     addDenoiseDwi,
     addEvaluate,
     addBatch,

@@ -90,7 +90,7 @@ export interface Work {
 /** What a record says of a network's precision, where it is not float32. */
 export const int8 = ({ precision }: RestoredOptions) => (precision === "int8" ? { precision } : {});
 
-const isArrayFile = (name: string): boolean =>
+export const isArrayFile = (name: string): boolean =>
   /\.(npy|npz|nii|nii\.gz|hdr|img|raw|f32|mat|h5|hdf5|tiff?|png)(:[^/]*)?$/i.test(name);
 
 /** Reads, makes, writes. Throws what reading and writing throw; NaN in the images is refused with ERR_SINO_OUT_OF_RANGE. */

@@ -1,4 +1,4 @@
-/** Commands and options: denoising, enlarging, motion, brightness. */
+/** Commands and options: denoising, enlarging, motion, brightness; making worse. */
 import { type Command as Commander, Option } from "commander";
 import { count, pixelSize, positiveNumber, range, sigma, wholeNumber } from "../options.ts";
 import { common, precisions, type Start } from "./shared.ts";
@@ -95,6 +95,15 @@ export function addEnhance(program: Commander, start: Start): void {
     .option("--window <low,high>", "clahe, equalize: grey values that are spread; default all of each slice", range)
     .option("--limit <factor>", "clahe: the most that contrast grows; default 2.5", positiveNumber)
     .action((input, options) => start(async () => (await import("../enhance.ts")).enhance(input, options), options));
+}
+
+export function addDegrade(program: Commander, start: Start): void {
+  restoring(program.command("degrade"))
+    .summary("images made worse as physics does: dose, motion, k-space, noise")
+    .description("Degrades a DICOM series (writes a derived series) or an array file by a pipeline of steps.")
+    .requiredOption("--pipeline <name|file>", "ct-low-dose, mr, or a JSON file")
+    .requiredOption("--seed <n>", "of all that is random", wholeNumber)
+    .action((input, options) => start(async () => (await import("../degrade.ts")).degrade(input, options), options));
 }
 
 export function addDenoiseDwi(program: Commander, start: Start): void {
