@@ -3,7 +3,8 @@
  * (a Gaussian of the coarse pixel's width, one pixel for every factor × factor) and enlarged again. PSNR against the slices themselves, over
  * the span of the first file's values, or a window; and how much values shift on average, with --hu in air, soft tissue and bone too (as the
  * coarse slice shows them). `edge`: median width of the strongest edges from 10 to 90 %, pixels. `fine`: energy beyond the coarse
- * pixels' Nyquist frequency, as a share of that of the slices themselves. The first line is the slices themselves.
+ * pixels' Nyquist frequency, as a share of that of the slices themselves, and `texture` the median of that share over squares of 64 × 64
+ * pixels: where there are edges they are most of the energy, in most squares it is noise. The first line is the slices themselves.
  *
  *     node --import tsx bench/restore/enlarge.ts --model super-resolve-2 --model run --every 4 --hu kits/test.npy
  */
@@ -17,7 +18,7 @@ import { psnr, ssim } from "../../lib/metrics/index.ts";
 import { restorationModel } from "../../lib/models/index.ts";
 import { coarserPixels } from "../../lib/restore/degrade.ts";
 import { enlarge, superResolve } from "../../lib/restore/super-resolve.ts";
-import { biasBetween, edgeWidths, fineEnergy, median, strongEdges } from "./sharpness.ts";
+import { biasBetween, edgeWidths, fineEnergies, median, strongEdges } from "./sharpness.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -36,6 +37,7 @@ async function read(path: string): Promise<Volume> {
 }
 
 const mean = (list: Float64Array): number => list.reduce((a, b) => a + b, 0) / list.length;
+const total = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0);
 const factor = Number(values.factor);
 /** Where values are looked at for bias, HU. */
 const tissues = { air: [-Infinity, -800], soft: [-150, 150], bone: [200, Infinity] } as const;
@@ -59,7 +61,7 @@ for (const path of positionals) {
   const cubic = await enlarge(coarse, { factor, method: "cubic" });
   const places = await strongEdges(sharp);
   const trueWidths = await edgeWidths(sharp, places);
-  const trueEnergy = await fineEnergy(sharp, 0.5 / factor);
+  const trueEnergies = await fineEnergies(sharp, 0.5 / factor);
   const line = async (method: string, images: Volume, more: object = {}) => {
     const seen = await clip(images, low, high);
     const range = high - low;
@@ -73,7 +75,9 @@ for (const path of positionals) {
       : [];
     const widths = await edgeWidths(images, places);
     const edge = median(widths.filter((w, i) => w > 0 && trueWidths[i]! > 0));
-    const fine = (await fineEnergy(images, 0.5 / factor)) / trueEnergy;
+    const energies = await fineEnergies(images, 0.5 / factor);
+    const fine = total(energies) / total(trueEnergies);
+    const texture = median(energies.flatMap((e, i) => (trueEnergies[i]! > 0 ? e / trueEnergies[i]! : [])));
     const shift = { bias, ...Object.fromEntries(biases) };
     console.log(
       JSON.stringify({
@@ -85,6 +89,7 @@ for (const path of positionals) {
         ...found,
         edge,
         fine,
+        texture,
         ...shift,
         ...more,
       }),

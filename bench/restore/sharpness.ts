@@ -85,15 +85,19 @@ function windowed({ data, shape }: Volume, size: number): Volume<Float32Array> {
   return volume(result, [squares.length, size, size]);
 }
 
-/** Energy at frequencies from `from` cycles per pixel on, in any direction. */
-export async function fineEnergy(images: Volume, from: number): Promise<number> {
+/** Energy at frequencies from `from` cycles per pixel on, in any direction, of every square. */
+export async function fineEnergies(images: Volume, from: number): Promise<number[]> {
   const size = 64;
-  const { power } = await noisePowerSpectrum(windowed(images, size), { size, trend: "mean" });
+  const squares = windowed(images, size);
   const signed = (k: number) => (2 * k < size ? k : k - size) / size;
-  return power.data.reduce(
-    (sum, p, i) => sum + (Math.hypot(signed(Math.floor(i / size)), signed(i % size)) >= from ? p : 0),
-    0,
-  );
+  const energies: number[] = [];
+  for (let i = 0; i < squares.shape[0]!; i++) {
+    const square = volume(squares.data.slice(i * size * size, (i + 1) * size * size), [size, size]);
+    const { data } = (await noisePowerSpectrum(square, { size, trend: "mean" })).power;
+    const isFine = (k: number) => Math.hypot(signed(Math.floor(k / size)), signed(k % size)) >= from;
+    energies.push(data.reduce((sum, p, k) => sum + (isFine(k) ? p : 0), 0));
+  }
+  return energies;
 }
 
 /** Mean of image − truth where the interpolated coarse image lies between two values; of a bin that no pixel falls into, NaN. */

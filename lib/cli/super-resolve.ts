@@ -54,6 +54,7 @@ async function made(source: Source, given: SuperResolveOptions, run: Run): Promi
       facts: [
         ["Method", `network ${name}`],
         ["Factor", String(model.factor)],
+        ...(model.isConsistent ? ([["Made coarser again", "shows the given image"]] as const) : []),
         ...(licence ? ([["Licence of the model", licence]] as const) : []),
         ...(why?.facts ?? []),
       ],

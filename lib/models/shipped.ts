@@ -25,6 +25,8 @@ export interface RestorationModel {
   readonly unit: string | undefined;
   /** How many times as many rows and columns its images have: it is shown interpolated ones. */
   readonly factor: number;
+  /** Of networks that enlarge: what they make is moved until it shows the given images when made coarser again. */
+  readonly isConsistent: boolean;
   readonly licence: string | undefined;
   readonly weightsSha256: string | undefined;
 }
@@ -34,6 +36,7 @@ interface Card {
   readonly modality?: string;
   readonly unit?: string;
   readonly factor?: number;
+  readonly consistent?: boolean;
   readonly licence?: string;
   readonly weightsSha256?: string;
 }
@@ -86,6 +89,7 @@ export async function restorationModel(
     modality: card.modality,
     unit: card.unit,
     factor: card.factor ?? 1,
+    isConsistent: card.consistent ?? false,
     licence: card.licence,
     weightsSha256: card.weightsSha256,
   };

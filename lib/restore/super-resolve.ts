@@ -7,6 +7,7 @@ import { resample } from "../image/resample.ts";
 import { rmse } from "../metrics/index.ts";
 import { applyTrained, type RestorationModel } from "../models/index.ts";
 import type { JobOptions, OperationOptions } from "../native/job.ts";
+import { coarserPixels } from "./degrade.ts";
 
 export interface EnlargeOptions extends OperationOptions, JobOptions {
   /** How many times as many rows and columns; default 2. */
@@ -26,7 +27,7 @@ export async function enlarge(images: ArrayLike, options: EnlargeOptions = {}): 
 
 /**
  * Slices enlarged by a trained network: interpolated (Catmull-Rom), brought to mean 0 and deviation 1 over all of them, and then
- * sharpened, in tiles. In the images' unit. Throws ERR_SINO_MODEL (a network that enlarges nothing), ERR_SINO_OUT_OF_RANGE (NaN), and
+ * sharpened, in tiles; then made consistent, where the model's card asks for it. In the images' unit. Throws ERR_SINO_MODEL (a network that enlarges nothing), ERR_SINO_OUT_OF_RANGE (NaN), and
  * what `applyTrained` throws.
  */
 export async function superResolve(
@@ -35,7 +36,7 @@ export async function superResolve(
   options: JobOptions & OperationOptions & { threads?: number | undefined } = {},
 ): Promise<Volume> {
   const { device, signal, onProgress, threads } = options;
-  const { factor, name } = model;
+  const { factor, name, isConsistent } = model;
   if (factor === 1) throw sinoError("ERR_SINO_MODEL", `${name} keeps the size of images: use it with denoise.`);
   const job = { device, signal };
   const large = await enlarge(images, { ...job, factor, method: "cubic" });
@@ -43,7 +44,35 @@ export async function superResolve(
   const deviation = await deviationOf(images, mean, job);
   const seen = await combine([[1 / deviation, large]], { ...job, offset: -mean / deviation });
   const sharp = await applyTrained(model.trained, seen, { signal, onProgress, threads, margin: 32, tile: 1024 });
-  return combine([[deviation, sharp]], { ...job, offset: mean });
+  const result = await combine([[deviation, sharp]], { ...job, offset: mean });
+  return isConsistent ? consistentWith(images, result, { ...job, factor }) : result;
+}
+
+/**
+ * Enlarged slices after one step of back-projection (M. Irani, S. Peleg, CVGIP: Graphical Models and Image Processing 53, 1991): made coarser
+ * (`coarserPixels`), what they lack of the images they were made of is enlarged (Catmull-Rom) and added. So values cannot drift, and
+ * what a network adds is left where pixels could not show it. Throws ERR_SINO_SHAPE, ERR_SINO_OUT_OF_RANGE.
+ */
+async function consistentWith(
+  images: ArrayLike,
+  large: ArrayLike,
+  { factor, ...job }: OperationOptions & { factor: number },
+): Promise<Volume> {
+  const shown = await coarserPixels(large, { ...job, factor });
+  const lacking = await combine(
+    [
+      [1, images],
+      [-1, shown],
+    ],
+    job,
+  );
+  return combine(
+    [
+      [1, large],
+      [1, await enlarge(lacking, { ...job, factor, method: "cubic" })],
+    ],
+    job,
+  );
 }
 
 /** Standard deviation of all pixels; 1 of constant images. */

@@ -26,6 +26,7 @@ import {
   sub,
   sum,
   type Tensor,
+  tanh,
   transpose,
   where,
   writeOnnx,
@@ -63,7 +64,7 @@ export interface LossDescription extends CycleLoss {
 export interface AdversarialLoss {
   readonly network: NetworkDescription;
   readonly weight: number;
-  /** The discriminator sees so many times what images have beyond the input; default: the images. */
+  /** The discriminator sees so many times what images have beyond the input, bent by tanh so that edges saturate; default: the images. */
   readonly detail?: number | undefined;
 }
 
@@ -222,7 +223,8 @@ function addLoss(source: VectorSource, options: StepGraphOptions, outputShape: r
   // blind spots are where the input is not what the target is; elsewhere the network could copy
   const judged = recipe.task === "noise2void" ? where(equal(x, target), target, y) : y;
   const { detail } = options.loss.adversarial ?? {};
-  const shown = (t: Tensor) => (detail ? mul(sub(t, x), detail) : t);
+  // edges would drown texture
+  const shown = (t: Tensor) => (detail ? tanh(mul(sub(t, x), detail)) : t);
   return {
     loss: lossOf(judged, target, weight, options.loss),
     judged: [{ name: "critic", fake: shown(y), real: shown(target) }],

@@ -96,6 +96,29 @@ withNetworks("the enlarging network is nearer to the truth than bicubic interpol
   }
 });
 
+withNetworks("the sharper one has finer detail, is still nearer than interpolation, and moves no values", async () => {
+  if (!names.includes("super-resolve-2-sharp")) return;
+  const clean = await body();
+  const noise = await gaussian(await normalNoise([96, 96], { seed: 1 }), { sigma: 0.6 });
+  const sharp = await combine([
+    [1, clean],
+    [40, noise],
+  ]);
+  const coarse = await coarserPixels(sharp, { factor: 2 });
+  const mean = ({ data }: Volume) => data.reduce((sum, v) => sum + v, 0) / data.length;
+  const madeBy = async (name: string) => {
+    const made = await superResolve(coarse, await restorationModel(name), { threads: 1 });
+    const broad = await gaussian(made, { sigma: 1 });
+    const detail = await rmse(made, broad);
+    return { error: (await rmse(made, sharp))[0]!, detail: detail[0]!, bias: mean(made) - mean(sharp) };
+  };
+  const [plain, finer] = [await madeBy("super-resolve-2"), await madeBy("super-resolve-2-sharp")];
+  assert.ok(finer.detail > plain.detail, `${finer.detail} beside ${plain.detail}`);
+  const cubic = (await rmse(await enlarge(coarse, { method: "cubic" }), sharp))[0]!;
+  assert.ok(finer.error < 0.85 * cubic, `${finer.error} of ${cubic}`);
+  assert.ok(Math.abs(finer.bias) < 3, String(finer.bias));
+});
+
 withNetworks(
   "ct-slices draws bodies in air by their part: lungs in a chest, none in a pelvis, and goes on to 416 × 416",
   async () => {
