@@ -11,7 +11,14 @@ import { addBatch } from "./syntax/batches.ts";
 import { addDemo, addDoctor } from "./syntax/machine.ts";
 import { addMar } from "./syntax/metal.ts";
 import { addPrepare, addPrune, addQuantize, addSample, addTrain } from "./syntax/networks.ts";
-import { addCorrectMotion, addDegrade, addDenoise, addDenoiseDwi, addEnhance, addSuperResolve } from "./syntax/restoration.ts";
+import {
+  addCorrectMotion,
+  addDegrade,
+  addDenoise,
+  addDenoiseDwi,
+  addEnhance,
+  addSuperResolve,
+} from "./syntax/restoration.ts";
 import type { Start } from "./syntax/shared.ts";
 import { addEvaluate, addProject, addReconstruct, addSimulate } from "./syntax/tomography.ts";
 
