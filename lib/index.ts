@@ -141,6 +141,12 @@ export {
 export { type PrepareOptions, type PrepareReport, prepareSlices } from "./prepare/index.ts";
 export { type Roughness, sliceRoughness } from "./restore/consistency.ts";
 export {
+  type Consistent,
+  type DataConsistencyOptions,
+  type Denoiser,
+  dataConsistency,
+} from "./restore/data-consistency.ts";
+export {
   addBiasField,
   coarserPixels,
   fewerViews,
