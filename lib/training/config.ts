@@ -277,6 +277,11 @@ export function parseTraining(json: unknown, source = "training"): TrainingConfi
       },
     }),
   };
+  if (critic && config.patience !== undefined)
+    throw sinoError(
+      "ERR_SINO_IO_FORMAT",
+      `${source}: patience waits for a smaller loss of validation, which says nothing of what a critic asks for: leave it out.`,
+    );
   const isPlain = (config.task ?? "regression") === "regression" && config.network.kind !== "srresnet";
   if (critic?.detail !== undefined && !isPlain)
     throw sinoError(

@@ -8,7 +8,6 @@ import { addNetwork, type NetworkDescription, type ParameterSpec, Scope, type So
 import { l1 } from "./losses.ts";
 
 export const ways = ["a2b", "b2a"] as const;
-export type Way = (typeof ways)[number];
 
 /** Weights of the terms beside what the critics say. */
 export interface CycleLoss {

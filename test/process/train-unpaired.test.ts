@@ -124,6 +124,7 @@ suite("what unpaired images do not go with is refused in words", () => {
   refused({ data: { ...data, classes: "c.npy" } }, /leave out data\.classes/);
   refused({ data: { ...data, validation: "v.npy" } }, /data\.validation as a share/);
   refused({ network: { kind: "srresnet", inChannels: 1 } }, /makes images of images/);
+  refused({ patience: 3 }, /patience waits for a smaller loss of validation/);
   refused({ teacher: "x" }, /task regression/);
 });
 
