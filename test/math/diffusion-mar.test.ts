@@ -145,6 +145,20 @@ test("polychromatic start where the physics does not fit: that of NMAR, and a qu
   assertClose(made.images.data, expected, { atol: 1e-4 });
 });
 
+test("few photons, polychromatic start: bone is no brighter than the inversion shows it", async () => {
+  const physics = { ...marPhysics(parsePhysics({ name: "syndeeplesion-ti" })), photons: 1e5 };
+  const few = (await simulateMetalPair(hu, mask, { geometry, seed: 3, photons: 1e5 })).sinogram;
+  const inverted = await polychromaticMar(few, geometry, { metalMask: mask, physics });
+  assert.ok(inverted.slices[0]!.share! > 0);
+  const options = { metalMask: mask, start: "polychromatic", physics, steps: 2 } as const;
+  const { images } = await diffusionMar(few, geometry, oracle(bodyHu), options);
+  const bone = Array.from(inverted.images.data, (mu, i) => (mu > 0.0192 * 1.3 && !mask.data[i] ? i : -1)).filter(
+    (i) => i >= 0,
+  );
+  assert.ok(bone.length > 50);
+  for (const i of bone) assert.ok(images.data[i]! <= inverted.images.data[i]! + 1e-7, `pixel ${i}`);
+});
+
 test("a share of the start stays in the result, and bone no brighter than told, where a slice asks for it", async () => {
   const prior = oracle(bodyHu);
   const plan = await chainPlan(geometry, {});
