@@ -65,7 +65,7 @@ const schema = z.strictObject({
       /** Of the task unpaired: what comes back against what went, and what is made of images that look right. */
       cycle: positive.optional(),
       identity: z.number().min(0).optional(),
-      /** With `detail` the critic sees so many times what images have beyond the input, instead of images. */
+      /** With `detail` the critic sees so many times what images have beyond the input (unpaired: beyond their neighbourhood's mean), instead of images. */
       adversarial: z.strictObject({ network: z.unknown(), weight: positive, detail: positive.optional() }).optional(),
     })
     .optional(),
@@ -282,11 +282,12 @@ export function parseTraining(json: unknown, source = "training"): TrainingConfi
       "ERR_SINO_IO_FORMAT",
       `${source}: patience waits for a smaller loss of validation, which says nothing of what a critic asks for: leave it out.`,
     );
-  const isPlain = (config.task ?? "regression") === "regression" && config.network.kind !== "srresnet";
+  const isPlain =
+    ["regression", "unpaired"].includes(config.task ?? "regression") && config.network.kind !== "srresnet";
   if (critic?.detail !== undefined && !isPlain)
     throw sinoError(
       "ERR_SINO_IO_FORMAT",
-      `${source}: loss.adversarial.detail expected the task regression and a network that keeps the size of images.`,
+      `${source}: loss.adversarial.detail expected the task regression or unpaired and a network that keeps the size of images.`,
     );
   checkUnpaired(config, source);
   checkDiffusion(config, source);

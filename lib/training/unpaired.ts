@@ -3,7 +3,7 @@
  * from real images, and each has to undo the other. J.-Y. Zhu, T. Park, P. Isola, A. Efros, "Unpaired image-to-image translation using
  * cycle-consistent adversarial networks", ICCV 2017; without its buffer of earlier images.
  */
-import { add, mul, reduceMean, sum, type Tensor } from "../graph/index.ts";
+import { add, conv, mul, reduceMean, slice, sub, sum, type Tensor, tanh } from "../graph/index.ts";
 import { addNetwork, type NetworkDescription, type ParameterSpec, Scope, type Source } from "../networks/index.ts";
 import { l1 } from "./losses.ts";
 
@@ -28,12 +28,29 @@ export interface Judged {
   readonly real: Tensor;
 }
 
+const window = 5;
+
+/** What images have beyond the mean of 5 × 5 pixels, so many times, bent by tanh; where the window lies inside. */
+function detailOf(x: Tensor, times: number): Tensor {
+  const [c, ...size] = x.shape.slice(1) as [number, ...number[]];
+  const kernel = size.map(() => window);
+  const pixels = window ** size.length;
+  const box = x.graph.constant(new Float32Array(c * pixels).fill(1 / pixels), [c, 1, ...kernel]);
+  const edge = window >> 1;
+  const inside = size.reduce((t, n, i) => slice(t, i + 2, edge, n - edge), x);
+  return tanh(mul(sub(inside, conv(x, box, { groups: c })), times));
+}
+
 /** Adds both networks to a graph; the loss of cycles and identity, and what the two critics are to look at. */
 export function addCycles(
   source: Source,
   network: NetworkDescription,
   { a, b, weight }: { readonly a: Tensor; readonly b: Tensor; readonly weight: Tensor },
-  { cycle = 10, identity = 5 }: CycleLoss,
+  {
+    cycle = 10,
+    identity = 5,
+    adversarial,
+  }: CycleLoss & { readonly adversarial?: { readonly detail?: number | undefined } | undefined },
 ): { loss: Tensor; judged: readonly Judged[] } {
   const [toB, toA] = ways.map((way) => (x: Tensor) => addNetwork(new Scope(source).in(way), { x }, network)) as [
     (x: Tensor) => Tensor,
@@ -42,11 +59,12 @@ export function addCycles(
   const [fakeB, fakeA] = [toB(a), toA(b)];
   const terms = [mul(add(l1(toA(fakeB), a), l1(toB(fakeA), b)), cycle)];
   if (identity > 0) terms.push(mul(add(l1(toB(b), b), l1(toA(a), a)), identity));
+  const shown = (x: Tensor) => (adversarial?.detail ? detailOf(x, adversarial.detail) : x);
   return {
     loss: reduceMean(mul(sum(...terms), weight), [0]),
     judged: [
-      { name: "a", fake: fakeA, real: a },
-      { name: "b", fake: fakeB, real: b },
+      { name: "a", fake: shown(fakeA), real: shown(a) },
+      { name: "b", fake: shown(fakeB), real: shown(b) },
     ],
   };
 }
