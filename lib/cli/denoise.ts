@@ -76,6 +76,8 @@ async function made(source: Source, given: DenoiseOptions, run: Run): Promise<Ma
   const chosen = await modelFor(source, given, run);
   if (chosen) {
     const { name, weightsSha256, licence } = chosen;
+    if (given.explain && isConditional(chosen.trained))
+      throw new UsageError(`--explain is for networks that answer in one run; ${name} draws out of noise.`);
     const drawing = drawingOf(chosen, given);
     const options = { ...jobOptions(run), ...drawing, strength, threads: run.options.threads };
     const images = await denoiseByNetwork(source.images, chosen, options);

@@ -1,6 +1,8 @@
 /** `sinogram super-resolve`: twice as many rows and columns, by a trained network or interpolated. */
+import { sinoError } from "../core/errors.ts";
 import { version } from "../core/version.ts";
 import { restorationModel } from "../models/index.ts";
+import { isConditional } from "../models/trained.ts";
 import { enlarge, standardized, superResolve as superResolveByNetwork } from "../restore/super-resolve.ts";
 import { type Command, jobOptions, quietly, type Run } from "./command.ts";
 import { explained } from "./explained.ts";
@@ -32,6 +34,11 @@ async function made(source: Source, given: SuperResolveOptions, run: Run): Promi
     const model = await restorationModel(given.model ?? "super-resolve-2", { precision: given.precision });
     await checkFits(model, source, run);
     const { name, weightsSha256, licence } = model;
+    if (isConditional(model.trained))
+      throw sinoError(
+        "ERR_SINO_MODEL",
+        `${name} draws out of noise; super-resolve takes networks that answer in one run.`,
+      );
     const large = await superResolveByNetwork(images, model, { ...jobOptions(run), threads: run.options.threads });
     const before = await enlarge(images, { ...quietly(run), factor: model.factor, method: "cubic" });
     const seen = given.explain ? await standardized(before, quietly(run)) : undefined;

@@ -111,6 +111,11 @@ test("learns the target given the input; the same from a seed, better as a mean 
   assert.ok((await errorOf(array as Volume, one)) < 1e-3);
   const record = JSON.parse(await readFile(at("cleaned.json"), "utf8"));
   assert.deepEqual([record.steps, record.seed, record.draws], [6, 3, 1]);
+  const explained = await cli(...command, "--explain", "--overwrite");
+  assert.match(explained.stderr, /--explain is for networks that answer in one run/);
+  const enlarged = await cli("super-resolve", input, "-o", at("l.npy"), "--method", "network", "--model", folder);
+  assert.match(enlarged.stderr, /draws out of noise; super-resolve takes/);
+  assert.deepEqual([explained.code, enlarged.code], [2, 5]);
 
   await assert.rejects(generate(trained, { seed: 1 }), /without targets/);
   await assert.rejects(quantizeTrained(trained, noisy), /stays in float32/);
