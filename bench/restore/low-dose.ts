@@ -95,6 +95,7 @@ const strengths: Readonly<Record<string, readonly number[]>> = {
   nlm: [0.5, 0.7, 1, 1.4],
   tv: [0.25, 0.35, 0.5, 0.7, 1, 1.4],
   bm3d: [0.7, 1, 1.4],
+  network: [0.6, 0.7, 0.8, 0.9, 1],
 };
 
 const scan = { pixelMm: Number(values["pixel-mm"]), cutoff: Number(values.cutoff), seed: 11 };
@@ -156,5 +157,15 @@ for (const fraction of values.doses.split(",").map(Number)) {
     }
     const { user, system } = process.cpuUsage(begun);
     line(names, await judged(restored), { cpuSecondsPerSlice: (user + system) / 1e6 / picked.length });
+    let best: { found: Judged; strength: number } | undefined;
+    for (const strength of strengths["network"]!) {
+      const part: [number, Volume][] = [
+        [1 - strength, noisy],
+        [strength, restored],
+      ];
+      const found = await judged(await combine(part));
+      if (!best || found.psnr > best.found.psnr) best = { found, strength };
+    }
+    if (best) line(`${names}, strength tuned`, best.found, { strength: best.strength });
   }
 }
