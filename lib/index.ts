@@ -139,7 +139,6 @@ export {
   tungstenSpectrum,
 } from "./physics/index.ts";
 export { type PrepareOptions, type PrepareReport, prepareSlices } from "./prepare/index.ts";
-export { type Roughness, sliceRoughness } from "./restore/consistency.ts";
 export {
   type Consistent,
   type DataConsistencyOptions,
@@ -182,6 +181,7 @@ export {
 } from "./restore/pipeline.ts";
 export { type QuietPlaces, quietPlaces } from "./restore/quiet.ts";
 export { type Refocused, type Refocusing, type RefocusOptions, refocus } from "./restore/refocus.ts";
+export { type Roughness, sliceRoughness } from "./restore/slice-roughness.ts";
 export { type EnlargeOptions, enlarge, superResolve } from "./restore/super-resolve.ts";
 export { type Support, type SupportOptions, unsupportedStructure } from "./restore/support.ts";
 export {

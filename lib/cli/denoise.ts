@@ -6,7 +6,6 @@ import { planesOf } from "../image/input.ts";
 import { clip } from "../image/pixels.ts";
 import { type DrawOptions, type RestorationModel, restorationModel } from "../models/index.ts";
 import { isConditional } from "../models/trained.ts";
-import { sliceRoughness } from "../restore/consistency.ts";
 import {
   type ClassicalDenoiser,
   denoiseByNetwork,
@@ -15,6 +14,7 @@ import {
   volumeDenoisers,
 } from "../restore/denoise.ts";
 import { quietPlaces } from "../restore/quiet.ts";
+import { sliceRoughness } from "../restore/slice-roughness.ts";
 import { type Command, jobOptions, quietly, type Run } from "./command.ts";
 import { type Explained, explained } from "./explained.ts";
 import { UsageError } from "./failure.ts";

@@ -1,6 +1,5 @@
 /** Whether slices that lie beside each other still belong together. */
-import type { ArrayLike, Volume } from "../core/arrays.ts";
-import { checkArray } from "../core/arrays.ts";
+import { type ArrayLike, checkArray, type Volume } from "../core/arrays.ts";
 import { flags, run } from "../image/input.ts";
 import { combine } from "../image/pixels.ts";
 import type { OperationOptions } from "../native/job.ts";
